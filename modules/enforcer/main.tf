@@ -21,11 +21,23 @@ locals {
       [{ namespace = var.metrics_namespace }],
       [for name, fields in local.given : fields if name == "metrics"],
     )...)
+    }, {
+    for section, table in local.tag_table :
+    section => merge(concat([table], [for name, fields in local.given : fields if name == section])...)
   })
   document = jsonencode(local.configuration)
   # What an error shows instead of the document.
   size              = length(local.document)
   metrics_namespace = local.configuration.metrics.namespace
+  # Without a region, the bucket is in the function's.
+  tag_table = {
+    for name, table in { tag_table = var.tag_table } : name => merge({
+      keys         = table.keys
+      bucket       = table.bucket
+      bucket_owner = coalesce(table.bucket_owner, local.account_id)
+      prefix       = "logagg/"
+    }, { for argument, region in { region = table.region } : argument => region if region != null }) if table != null
+  }
 
   # Lambda has hashes in base64, releases in hexadecimal: three digits are two characters of base64.
   base64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"

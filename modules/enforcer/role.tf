@@ -68,6 +68,34 @@ data "aws_iam_policy_document" "enforcer" {
     actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
     resources = [aws_sqs_queue.created.arn]
   }
+  # AWS has no narrower resource for GetResources.
+  dynamic "statement" {
+    for_each = var.tag_table[*]
+
+    content {
+      sid       = "Tags"
+      actions   = ["tag:GetResources"]
+      resources = ["*"]
+    }
+  }
+  dynamic "statement" {
+    for_each = var.tag_table[*]
+
+    content {
+      sid       = "TagTable"
+      actions   = ["s3:GetObject", "s3:PutObject"]
+      resources = ["arn:${local.partition}:s3:::${statement.value.bucket}/logagg/tags/${local.account_id}/*"]
+    }
+  }
+  dynamic "statement" {
+    for_each = compact(var.tag_table[*].kms_key_arn)
+
+    content {
+      sid       = "EncryptTagTable"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
   # Of the parameter, the environment and the queue.
   dynamic "statement" {
     for_each = var.kms_key_arn[*]

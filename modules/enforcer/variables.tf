@@ -68,6 +68,23 @@ variable "policies" {
   }
 }
 
+variable "tag_table" {
+  description = "Tag keys whose values each sweep writes to S3 for shippers, and the bucket, such as `undelivered_bucket` of `modules/shipper`. `bucket_owner` is its account unless that is this one, `kms_key_arn` the customer managed key that encrypts it. Default: no tags."
+  type = object({
+    keys         = list(string)
+    bucket       = string
+    bucket_owner = optional(string)
+    region       = optional(string)
+    kms_key_arn  = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.tag_table == null || try(length(var.tag_table.keys) > 0, false)
+    error_message = "A tag table needs a key."
+  }
+}
+
 variable "configuration" {
   description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics` those that the module sets."
   type        = any

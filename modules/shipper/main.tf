@@ -14,7 +14,7 @@ locals {
   region     = data.aws_region.current.region
 
   # What the configuration has unless these fields are given.
-  defaults = {
+  defaults = merge({
     undelivered = {
       bucket       = aws_s3_bucket.undelivered.bucket
       bucket_owner = local.account_id
@@ -22,7 +22,12 @@ locals {
       queue_url    = aws_sqs_queue.undelivered.url
     }
     metrics = { namespace = var.metrics_namespace }
-  }
+    }, { for name, tables in { tags = var.tag_tables } : name => merge({
+      accounts     = sort(tables.accounts)
+      bucket       = coalesce(tables.bucket, aws_s3_bucket.undelivered.bucket)
+      bucket_owner = coalesce(tables.bucket_owner, local.account_id)
+      prefix       = "logagg/"
+  }, { for argument, region in { region = tables.region } : argument => region if region != null }) if tables != null })
   # Lists, since the types of objects differ, and splats, since a condition on a value that is known after apply would
   # hide the fields from a plan.
   given = merge(concat(

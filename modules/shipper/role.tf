@@ -59,6 +59,25 @@ data "aws_iam_policy_document" "shipper" {
     ]
     resources = [aws_sqs_queue.undelivered.arn]
   }
+  # Those in the bucket for undelivered events are among its objects.
+  dynamic "statement" {
+    for_each = compact(var.tag_tables[*].bucket)
+
+    content {
+      sid       = "TagTables"
+      actions   = ["s3:GetObject"]
+      resources = ["arn:${local.partition}:s3:::${statement.value}/logagg/tags/*"]
+    }
+  }
+  dynamic "statement" {
+    for_each = compact(var.tag_tables[*].kms_key_arn)
+
+    content {
+      sid       = "DecryptTagTables"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+    }
+  }
   dynamic "statement" {
     for_each = length(var.secret_arns) > 0 ? [var.secret_arns] : []
 

@@ -3,6 +3,11 @@
 # bucket and are retried in the same way.
 
 locals {
+  # Other accounts whose tag tables are in this bucket.
+  tag_writers = toset(flatten([
+    for tables in var.tag_tables[*] : setsubtract(tables.accounts, [local.account_id]) if tables.bucket == null
+  ]))
+
   # S3 notifies the queue below these prefixes. Dead letters, rejected/ and undecodable/, wait for an operator.
   undelivered_prefixes = ["logagg/undelivered/", "aws/lambda/"]
   # With attempts after 1, 2, 4, 8 and then every 15 minutes, an outage of four days puts nothing into the
@@ -122,6 +127,21 @@ data "aws_iam_policy_document" "undelivered_bucket" {
       test     = "Bool"
       variable = "aws:SecureTransport"
       values   = ["false"]
+    }
+  }
+  # Enforcers of other accounts write their tags.
+  dynamic "statement" {
+    for_each = local.tag_writers
+
+    content {
+      sid       = "TagTable${statement.value}"
+      actions   = ["s3:GetObject", "s3:PutObject"]
+      resources = ["${aws_s3_bucket.undelivered.arn}/logagg/tags/${statement.value}/*"]
+
+      principals {
+        type        = "AWS"
+        identifiers = ["arn:${local.partition}:iam::${statement.value}:root"]
+      }
     }
   }
 }

@@ -68,6 +68,23 @@ variable "destinations" {
   }
 }
 
+variable "tag_tables" {
+  description = "Accounts whose tags the shipper reads, which their enforcers write below `logagg/tags/`: to the bucket for undelivered events, whose policy admits these accounts, or to another `bucket`, with its `bucket_owner` unless that is this account, its `region` unless that is the function's, and the customer managed key that encrypts it. Default: no tags."
+  type = object({
+    accounts     = set(string)
+    bucket       = optional(string)
+    bucket_owner = optional(string)
+    region       = optional(string)
+    kms_key_arn  = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.tag_tables == null || try(length(var.tag_tables.accounts) > 0 && alltrue([for account in var.tag_tables.accounts : can(regex("^[0-9]{12}$", account))]), false)
+    error_message = "Tag tables need accounts, each by the 12 digits of its ID."
+  }
+}
+
 variable "configuration" {
   description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its `destinations` override the argument, and the fields of its `undelivered` and `metrics` those that the module sets. The role has permissions for the module's own bucket, prefix and queue alone."
   type        = any

@@ -11,6 +11,14 @@ locals {
   region = data.aws_region.current.region
   # The policy selects the functions' own log groups too: one retention for both, so that they agree.
   log_retention_in_days = coalesce(var.retention_in_days, 30)
+  tag_accounts = setunion(
+    var.tag_accounts,
+    length(var.tag_keys) > 0 ? [data.aws_caller_identity.current.account_id] : [],
+  )
+  tag_table = [
+    for bucket in [module.shipper.undelivered_bucket] :
+    { bucket = bucket, keys = var.tag_keys, kms_key_arn = var.kms_key_arn } if length(var.tag_keys) > 0
+  ]
 }
 
 module "shipper" {
@@ -21,6 +29,7 @@ module "shipper" {
   archive                       = var.shipper_archive
   architecture                  = var.architecture
   destinations                  = var.destinations
+  tag_tables                    = length(local.tag_accounts) == 0 ? null : { accounts = local.tag_accounts }
   configuration                 = var.shipper_configuration
   secret_arns                   = var.secret_arns
   parameter_arns                = var.parameter_arns
@@ -55,6 +64,7 @@ module "enforcer" {
   archive                 = var.enforcer_archive
   architecture            = var.architecture
   policies                = concat(logagg_policy.this[*].document, var.policies)
+  tag_table               = one(local.tag_table)
   configuration           = var.enforcer_configuration
   kms_key_arn             = var.kms_key_arn
   vpc_config              = var.vpc_config

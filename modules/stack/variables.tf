@@ -103,6 +103,25 @@ variable "shipper_configuration" {
   default     = null
 }
 
+variable "tag_keys" {
+  description = "Tag keys of log groups and functions whose values the enforcer writes for the shipper, which uses them in routes and names and sends them with log events. Default: no tags."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = length(var.tag_keys) == 0 || var.create_enforcer
+    error_message = "The enforcer writes the tags: set create_enforcer, or leave tag_keys empty."
+  }
+}
+
+variable "tag_accounts" {
+  description = "Further accounts whose enforcers write tags to the bucket for undelivered events, for log groups of these accounts that deliver to this shipper."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "create_policy" {
   description = "Whether the module has a `logagg_policy`. Without one the enforcer applies `policies` alone."
   type        = bool

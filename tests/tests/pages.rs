@@ -355,6 +355,14 @@ fn the_enforcer_of_the_module_may_make_every_call_that_it_makes() {
         .collect();
     assert!(operations.contains("PutSubscriptionFilter"), "{operations:?}");
     let allowed = Stack::of("modules/enforcer").actions("enforcer");
+    let tags = file("shipper/src/enforcer/tag_tables.rs");
+    for (operation, action) in [
+        ("(Service::Tagging, \"GetResources\")", "tag:GetResources"),
+        (".object(", "s3:GetObject"),
+        (".put_object(", "s3:PutObject"),
+    ] {
+        assert!(tags.contains(operation) && allowed.contains(action), "{action}");
+    }
     for operation in operations {
         assert!(allowed.contains(&format!("logs:{operation}")), "{operation}");
     }

@@ -104,3 +104,47 @@ run "policies_that_no_parameter_holds_are_an_error_of_the_plan" {
   }
   expect_failures = [aws_ssm_parameter.enforcer]
 }
+
+run "without_a_table_no_tags_are_read" {
+  assert {
+    condition     = !can(jsondecode(aws_ssm_parameter.enforcer.value).tag_table)
+    error_message = "The enforcer writes tags."
+  }
+}
+
+run "a_tag_table_is_in_a_bucket_of_this_account_unless_said_otherwise" {
+  variables {
+    tag_table = { bucket = "tables", keys = ["team", "env"] }
+  }
+  assert {
+    condition = jsondecode(aws_ssm_parameter.enforcer.value).tag_table == {
+      bucket       = "tables"
+      bucket_owner = "111122223333"
+      keys         = ["team", "env"]
+      prefix       = "logagg/"
+    }
+    error_message = "The table is another."
+  }
+}
+
+run "a_tag_table_of_another_account_has_its_owner_and_region" {
+  variables {
+    tag_table = { bucket = "tables", keys = ["team"], bucket_owner = "444455556666", region = "eu-west-1" }
+  }
+  assert {
+    condition = alltrue([
+      jsondecode(aws_ssm_parameter.enforcer.value).tag_table.bucket_owner == "444455556666",
+      jsondecode(aws_ssm_parameter.enforcer.value).tag_table.region == "eu-west-1",
+    ])
+    error_message = "The table is another."
+  }
+}
+
+run "a_tag_table_has_keys" {
+  command = plan
+
+  variables {
+    tag_table = { bucket = "tables", keys = [] }
+  }
+  expect_failures = [var.tag_table]
+}

@@ -220,3 +220,45 @@ run "fields_of_the_module_count_in_the_size_of_a_configuration" {
   }
   expect_failures = [aws_ssm_parameter.shipper]
 }
+
+run "tags_are_in_the_bucket_for_undelivered_events" {
+  variables {
+    tag_tables = { accounts = ["444455556666", "111122223333"] }
+  }
+  assert {
+    condition = jsondecode(aws_ssm_parameter.shipper.value).tags == {
+      accounts     = ["111122223333", "444455556666"]
+      bucket       = aws_s3_bucket.undelivered.bucket
+      bucket_owner = "111122223333"
+      prefix       = "logagg/"
+    }
+    error_message = "The tags are elsewhere."
+  }
+  assert {
+    condition     = local.tag_writers == toset(["444455556666"])
+    error_message = "Another account may not write its tags."
+  }
+}
+
+run "tags_may_be_in_another_bucket" {
+  variables {
+    tag_tables = { accounts = ["444455556666"], bucket = "tables", bucket_owner = "444455556666" }
+  }
+  assert {
+    condition     = jsondecode(aws_ssm_parameter.shipper.value).tags.bucket_owner == "444455556666"
+    error_message = "The tags are elsewhere."
+  }
+  assert {
+    condition     = length(local.tag_writers) == 0
+    error_message = "Another account may write to the bucket for undelivered events."
+  }
+}
+
+run "an_account_has_12_digits" {
+  command = plan
+
+  variables {
+    tag_tables = { accounts = ["1"] }
+  }
+  expect_failures = [var.tag_tables]
+}

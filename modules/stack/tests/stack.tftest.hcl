@@ -60,6 +60,38 @@ run "log_groups_of_the_functions_agree_with_the_policy" {
   }
 }
 
+run "tags_of_this_account_and_others_are_read" {
+  variables {
+    tag_keys     = ["team"]
+    tag_accounts = ["444455556666"]
+  }
+  assert {
+    condition     = local.tag_accounts == toset(["111122223333", "444455556666"])
+    error_message = "The shipper reads the tags of other accounts."
+  }
+  assert {
+    condition     = one(local.tag_table).keys == tolist(["team"])
+    error_message = "The enforcer writes other tags."
+  }
+}
+
+run "without_keys_no_tags_are_read" {
+  assert {
+    condition     = length(local.tag_accounts) == 0 && length(local.tag_table) == 0
+    error_message = "Tags are read."
+  }
+}
+
+run "the_enforcer_writes_tags" {
+  command = plan
+
+  variables {
+    create_enforcer = false
+    tag_keys        = ["team"]
+  }
+  expect_failures = [var.tag_keys]
+}
+
 run "an_enforcer_needs_an_archive" {
   command = plan
 

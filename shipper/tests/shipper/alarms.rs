@@ -117,6 +117,7 @@ fn every_alarm_uses_a_metric_that_the_functions_write() {
         "evaluated",
         "failed",
         "failed_listings",
+        "failed_tag_tables",
         "lag_ms",
         "rejected",
         "returned_to_source",

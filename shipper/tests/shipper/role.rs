@@ -12,7 +12,7 @@ use crate::http::{Reply, Response};
 use crate::lambda::Lambda;
 use crate::logzio::{self, Logzio};
 use crate::queue::key;
-use crate::storage::Storage;
+use crate::storage::{BUCKET, Storage};
 
 /// The permissions that an event source mapping needs.
 ///
@@ -61,6 +61,8 @@ fn the_role_has_exactly_the_permissions_in_use() {
     let (logzio, storage) = (Logzio::with_behaviors([stop(), stop()]), Storage::start());
     let config = json!({
         "destinations": {"logs": logzio.config()}, "undelivered": storage.config_with_queue(),
+        // Below the same prefix, as in the module.
+        "tags": {"bucket": BUCKET, "bucket_owner": "123456789012", "accounts": ["123456789012"]},
     });
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     lambda.invoke(&event::of(2));
@@ -91,4 +93,5 @@ fn the_role_has_exactly_the_permissions_in_use() {
         .filter(|key| !key.starts_with("logagg/") && !key.starts_with("aws/lambda/"))
         .collect();
     assert!(!keys.is_empty() && outside.is_empty(), "{outside:?}");
+    assert!(keys.iter().any(|key| key.starts_with("logagg/tags/")), "no table is read: {keys:?}");
 }
