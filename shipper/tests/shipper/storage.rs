@@ -88,6 +88,8 @@ struct Inner {
     trouble: Trouble,
     requests: Vec<String>,
     not_modified: usize,
+    /// The tags of resources, by ARN.
+    tags: BTreeMap<String, BTreeMap<String, String>>,
     keys: BTreeSet<String>,
     violations: Vec<String>,
 }
@@ -230,6 +232,12 @@ impl Storage {
     /// The operations that were called.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.inner().requests.clone()
+    }
+
+    /// Tags a resource of the account.
+    pub(crate) fn tag(&self, arn: &str, key: &str, value: &str) {
+        let mut inner = self.inner();
+        inner.tags.entry(arn.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
     }
 
     /// How many conditional reads found an object unchanged.
@@ -425,6 +433,8 @@ fn operation(request: &Request) -> &'static str {
         (_, "AmazonSQS.SendMessageBatch") => "SendMessageBatch",
         (_, "AmazonSQS.ChangeMessageVisibilityBatch") => "ChangeMessageVisibilityBatch",
         (_, "AmazonSQS.GetQueueAttributes") => "GetQueueAttributes",
+        (_, "ResourceGroupsTaggingAPI_20170126.GetResources") => "GetResources",
+        (_, "Logs_20140328.DescribeLogGroups") => "DescribeLogGroups",
         ("GET", "") if request.target.contains("list-type=2") => "ListObjectsV2",
         ("GET", "") => "GetObject",
         ("PUT", "") => "PutObject",
@@ -456,6 +466,8 @@ impl Inner {
             "SendMessageBatch" => return self.send_batch(&request.body),
             "ChangeMessageVisibilityBatch" => return self.change_visibility(&request.body),
             "GetQueueAttributes" => return self.attributes(&request.body),
+            "GetResources" => return Ok(self.resources()),
+            "DescribeLogGroups" => return Ok(Response::new(200, "{\"logGroups\":[]}")),
             _ => {}
         }
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
@@ -497,6 +509,17 @@ impl Inner {
             "DeleteObject" => Ok(self.delete(&key)),
             _ => Err("another call"),
         }
+    }
+
+    /// <https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>
+    fn resources(&self) -> Response {
+        let resources = self.tags.iter().map(|(arn, tags)| {
+            let tags = tags.iter().map(|(key, value)| json!({"Key": key, "Value": value}));
+            json!({"ResourceARN": arn, "Tags": tags.collect::<Vec<_>>()})
+        });
+        let list: Vec<Value> = resources.collect();
+        let page = json!({"PaginationToken": "", "ResourceTagMappingList": list});
+        Response::new(200, page.to_string())
     }
 
     /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>

@@ -2,10 +2,13 @@
 //! does.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
+use logagg_shipper::Invocation;
 use logagg_shipper::aws::Aws;
+use logagg_shipper::config::{Source, VARIABLE};
 use logagg_shipper::delivery::Client;
+use logagg_shipper::enforcer::Enforcer;
 use logagg_shipper::tags::{MAX_TABLE_BYTES, TableBucket, TagSource, TagTable, TagTables};
 use serde_json::{Value, json};
 
@@ -174,6 +177,48 @@ impl Instance {
 
 fn team(name: &str) -> (Option<String>, String) {
     (Some(name.to_owned()), String::new())
+}
+
+/// A sweep of the enforcer, with AWS at the storage.
+async fn sweep(storage: &Storage) {
+    let policy = json!({
+        "version": 1, "name": "logs", "region": REGION, "account_id": ACCOUNT,
+        "retention_in_days": 30, "select": [{"name_prefixes": ["/aws/lambda/"]}],
+    });
+    let config = json!({
+        "policies": [policy], "requests_per_second": 50,
+        "tag_table": {"bucket": BUCKET, "bucket_owner": ACCOUNT, "keys": ["team"]},
+    });
+    let config = config.to_string();
+    let source = Source::of(|name| (name == VARIABLE).then(|| config.clone())).unwrap();
+    let aws = Aws::new(Client::default().in_environment(storage.environment()));
+    let enforcer = Enforcer::start(source, aws, Instant::now() + MINUTE).await.unwrap();
+    let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:enforcer");
+    let deadline = SystemTime::now() + MINUTE;
+    let invocation = Invocation { request_id: "r", deadline, function_arn: Some(&arn) };
+    let enforced = enforcer.enforce(r#"{"logagg":"sweep"}"#, &invocation).await;
+    enforced.result.unwrap();
+    let summary = json!(enforced.summary);
+    assert_eq!(summary["sweep"]["tag_tables"]["failed"], 0, "{summary}");
+}
+
+#[tokio::test]
+async fn what_the_enforcer_writes_is_what_the_shipper_reads() {
+    let storage = Storage::start();
+    let function = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:a");
+    storage.tag(&function, "team", "one");
+    sweep(&storage).await;
+    assert_eq!(storage.objects("").into_keys().collect::<Vec<_>>(), [KEY]);
+    let instance = Instance::start(&storage, &["team"]);
+    assert_eq!(instance.team("a").await, team("one"));
+    sweep(&storage).await;
+    assert_eq!(instance.team("a").await, team("one"));
+    assert_eq!(storage.not_modified(), 1);
+    storage.tag(&function, "team", "two");
+    sweep(&storage).await;
+    assert_eq!(instance.team("a").await, team("two"));
+    let puts = storage.requests().into_iter().filter(|operation| operation == "PutObject");
+    assert_eq!(puts.count(), 2, "an equal table is not written");
 }
 
 #[tokio::test]
