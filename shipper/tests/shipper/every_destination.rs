@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use logagg_shipper::config::TYPES;
+use logagg_shipper::tags::TagTable;
 use serde_json::json;
 
 use crate::contract::{ALL, Contract, Rejects, Success};
@@ -12,6 +13,12 @@ use crate::http::{Reply, Response};
 use crate::lambda::{Invoked, Lambda};
 use crate::mock_server::{Behavior, MockServer};
 use crate::settled::{Counts, settled};
+use crate::storage::{BUCKET, Storage};
+
+const ACCOUNT: &str = "123456789012";
+
+/// Keys of tags, some with characters that names at destinations do not have.
+const KEYS: [&str; 5] = ["env", "kubernetes.io/name", "service", "team:\"a\"", "version"];
 
 fn messages(count: usize) -> Vec<String> {
     (0..count).map(event::message).collect()
@@ -64,6 +71,30 @@ fn accepted_messages_are_unchanged_and_in_order() {
         assert_eq!(counts.get("delivered"), 5, "{}", contract.kind());
         assert_eq!((counts.get("requests"), counts.get("retries")), (1, 0), "{}", contract.kind());
         assert_eq!(mock_server.held().messages, messages(5), "{}", contract.kind());
+    });
+}
+
+#[test]
+fn tags_are_accepted_beside_unchanged_messages() {
+    for_each(|contract| {
+        let storage = Storage::start();
+        let mut table = TagTable::new(ACCOUNT, "eu-west-1", &KEYS.map(str::to_owned));
+        let arn = format!("arn:aws:lambda:eu-west-1:{ACCOUNT}:function:orders");
+        table.add(&arn, KEYS.map(|key| (key.to_owned(), format!("{key}, \"ü\""))).into_iter());
+        let key = format!("logagg/tags/{ACCOUNT}/eu-west-1.json.gz");
+        storage.put(&key, table.encode().unwrap());
+        let mock_server = MockServer::start(contract, []);
+        let config = json!({
+            "destinations": {"x": mock_server.config()},
+            "tags": {"bucket": BUCKET, "bucket_owner": ACCOUNT, "accounts": [ACCOUNT]},
+        });
+        let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+        let messages = messages(5);
+        let invoked = lambda.invoke(&event::fresh(&messages));
+        let counts = settled(&invoked, "x", &messages, &mock_server.held());
+        assert_eq!(counts.get("delivered"), 5, "{}", contract.kind());
+        assert_eq!(mock_server.held().messages, messages, "{}", contract.kind());
+        assert_eq!(invoked.summary["warnings"], json!(null), "{}", contract.kind());
     });
 }
 
