@@ -71,10 +71,7 @@ impl<'a> LogSources<'a> {
     }
 
     /// Sets the tags of the log sources in the region of the delivery.
-    pub fn set_tags(
-        &mut self,
-        tags: impl Fn(&LogSource<'a>) -> Option<BTreeMap<String, String>>,
-    ) {
+    pub fn set_tags(&mut self, tags: impl Fn(&LogSource<'a>) -> Option<BTreeMap<String, String>>) {
         for log_source in &mut self.log_sources {
             if log_source.region == self.region {
                 log_source.tags = tags(log_source);

@@ -9,8 +9,8 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::{
-    BatchOutcome, Deduplication, Destination, Endpoint, Limits, RecordGroup, Response, attributes,
-    RecordField, classify_status, dataset, ecs_document, json, tags,
+    BatchOutcome, Deduplication, Destination, Endpoint, Limits, RecordField, RecordGroup, Response,
+    attributes, classify_status, dataset, ecs_document, json, tags,
 };
 use crate::line::Level;
 use crate::record::Piece;

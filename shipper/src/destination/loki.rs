@@ -426,8 +426,8 @@ mod tests {
         let tags = [("app/team", "pay")];
         sample::with_tagged_piece(&tags, |piece| loki.encode(piece, &mut body));
         let stream = Stream::decode(&*body).unwrap();
-        let tag = Pair { name: "labels_app_team".to_owned(), value: "pay".to_owned() };
-        assert!(stream.entries[0].metadata.contains(&tag), "{stream:?}");
+        let tag = LabelPair { name: "labels_app_team".to_owned(), value: "pay".to_owned() };
+        assert!(stream.entries[0].structured_metadata.contains(&tag), "{stream:?}");
     }
 
     #[test]

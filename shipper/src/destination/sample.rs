@@ -22,7 +22,7 @@ pub(super) fn with_piece(message: &str, use_it: impl FnOnce(&Piece<'_>)) {
 pub(super) fn with_tagged_piece(tags: &[(&str, &str)], use_it: impl FnOnce(&Piece<'_>)) {
     let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     let tags: BTreeMap<String, String> = tags.collect();
-    let log_source = LogSource::new(ACCOUNT, GROUP, STREAM).with_tags(Some(&tags));
+    let log_source = LogSource::new(ACCOUNT, GROUP, STREAM).with_tags(Some(tags));
     use_it(&Piece::whole(&Record { id: ID, ..Record::of(&log_source, "x") }));
 }
 

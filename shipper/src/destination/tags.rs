@@ -120,7 +120,7 @@ mod tests {
         let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let tags: BTreeMap<String, String> = pairs.collect();
         let log_source = LogSource::new(sample::ACCOUNT, sample::GROUP, sample::STREAM);
-        check(&log_source.with_tags(Some(&tags)));
+        check(&log_source.with_tags(Some(tags)));
     }
 
     fn object(members: &[u8]) -> Value {

@@ -20,7 +20,6 @@ use crate::processing;
 use crate::record::Record;
 use crate::routing::{Names, Routed};
 use crate::summary::Summary;
-use crate::tags::Tags;
 use crate::undelivered::ObjectName;
 
 /// The decoded size of a turn, unless the configured limit of a payload is lower. The payloads of a
