@@ -97,7 +97,10 @@ impl Sink {
             Service::Bulk => json!({"type": "elasticsearch", "url": url, "index": "logs"}),
             Service::Hec => json!({"type": "splunk_hec", "url": url, "token": "t"}),
             Service::Otlp => json!({"type": "otlp", "url": url}),
-            Service::Datadog => json!({"type": "datadog", "url": url, "api_key": "k"}),
+            Service::Datadog => {
+                // The log events are older than Datadog keeps them.
+                json!({"type": "datadog", "url": url, "api_key": "k", "max_age_s": 315_360_000})
+            }
         };
         let mut configuration = json!({
             "destinations": {"sink": destination},

@@ -23,6 +23,9 @@ use crate::{PAYLOAD, SECRET, event, tls};
 /// The name of the destination.
 const NAME: &str = "x";
 
+/// The route of log events where there is storage, which keeps it.
+const ROUTE: &str = "all";
+
 /// One fault of one destination in one situation, with a fault of the storage.
 #[derive(Clone, Copy)]
 pub(super) struct Cell {
@@ -64,6 +67,10 @@ impl Cell {
         let invoked = scene.invoke(shipper, &event, time).await;
         let held = scene.mock_server.held();
         let counts = settled(&invoked, NAME, &messages, &held);
+        if self.situation.has_storage() {
+            let of_route = &counts.0["routes"][ROUTE];
+            assert_eq!(of_route["received"], messages.len(), "{}", invoked.summary);
+        }
         let stored = scene.stored();
         // More may be stored than the shipper knows.
         assert!(stored.len() as u64 >= counts.get("stored"), "{}", invoked.summary);
@@ -208,6 +215,7 @@ impl Scene {
         let mut document = json!({"destinations": {NAME: address}});
         if situation.has_storage() {
             document["undelivered"] = Storage::config();
+            document["routes"] = json!([{"name": ROUTE, "destinations": [NAME]}]);
         }
         let mut config = Config::parse(&document.to_string()).unwrap();
         config.max_decoded_bytes = max_decoded_bytes;
