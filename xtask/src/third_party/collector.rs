@@ -14,15 +14,10 @@ use serde_json::{Map, Value, json};
 
 use super::content::{self, Found, Keeps};
 use super::exchange::{self, Case, TOKEN, Written, account, ensure_reason, expect};
-use super::{Checks, KnownFault, Shipper, progress};
+use super::{Checks, Shipper, progress};
 
 /// Time for one delivery; retries fit into it.
 const TIME: Duration = Duration::from_secs(5);
-
-pub(super) const KNOWN_FAULTS: &[KnownFault] = &[
-    KnownFault::new("a demanded client certificate is named", "third-party 13"),
-    KnownFault::new("otlp records are as the conventions have them", "third-party 17"),
-];
 
 pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     shipper.program()?;
@@ -472,7 +467,8 @@ fn records(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
     checks.check("otlp records are as the conventions have them", |_| {
         let first = records.first().context("there are no records")?;
         ensure!(first.observed_nanos > 0, "no ObservedTimestamp");
-        ensure!(first.severity == "CRITICAL", "SeverityText {:?}", first.severity);
+        // The short name, in place of "CRITICAL".
+        ensure!(first.severity == "FATAL", "SeverityText {:?}", first.severity);
         let foreign = first.attributes.keys().find(|name| name.starts_with("aws.lambda."));
         ensure!(foreign.is_none(), "{foreign:?} is no name of the conventions");
         Ok("time, severity and names".to_owned())
@@ -551,7 +547,7 @@ fn tls(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> {
         account(&invoked, &events, &[])
     });
     checks.check("a demanded client certificate is named", |_| {
-        ensure_reason(&invoked, "returned_to_source", "tls_failed")?;
+        ensure_reason(&invoked, "returned_to_source", "client_certificate_required")?;
         expect(&invoked, &[("returned_to_source", 3)])
     });
     Ok(())

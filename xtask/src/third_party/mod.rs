@@ -23,7 +23,7 @@ use anyhow::{bail, ensure};
 use logagg_e2e::interrupt;
 
 pub(crate) use case::Recorded;
-pub(crate) use checks::{Checks, KnownFault};
+pub(crate) use checks::Checks;
 pub(crate) use shipper::Shipper;
 
 /// What is to be done.
@@ -47,7 +47,6 @@ struct Suite {
     /// Says what this machine lacks to build and run it.
     needs: fn() -> anyhow::Result<()>,
     run: fn(&Shipper, &mut Checks) -> anyhow::Result<()>,
-    known_faults: &'static [KnownFault],
 }
 
 const SUITES: [Suite; 9] = [
@@ -56,63 +55,54 @@ const SUITES: [Suite; 9] = [
         about: "OpenSearch 2, by elasticsearch; Maven and Java 17, a minute",
         needs: || opensearch::needs("opensearch-2"),
         run: opensearch::run,
-        known_faults: &[],
     },
     Suite {
         name: "opensearch-3",
         about: "OpenSearch 3, by elasticsearch; Maven and Java 21, a minute",
         needs: || opensearch::needs("opensearch-3"),
         run: opensearch::run,
-        known_faults: &[],
     },
     Suite {
         name: "collector",
         about: "OpenTelemetry Collector, by otlp, splunk_hec and datadog; from the Go module proxy",
         needs: logagg_e2e::third_party::collector::needs,
         run: collector::run,
-        known_faults: collector::KNOWN_FAULTS,
     },
     Suite {
         name: "victorialogs",
         about: "VictoriaLogs, by six destinations; from the Go module proxy",
         needs: logagg_e2e::third_party::victorialogs::needs,
         run: victorialogs::run,
-        known_faults: &[],
     },
     Suite {
         name: "elasticmq",
         about: "ElasticMQ, an SQS, with one queue; Maven and Java 17",
         needs: logagg_e2e::third_party::elasticmq::needs,
         run: elasticmq::run,
-        known_faults: &[],
     },
     Suite {
         name: "opentofu",
         about: "OpenTofu, which runs the provider; from the Go module proxy",
         needs: logagg_e2e::third_party::opentofu::needs,
         run: opentofu::run,
-        known_faults: &[],
     },
     Suite {
         name: "rotel",
         about: "an OpenTelemetry collector, by otlp; from PyPI",
         needs: nothing,
         run: rotel::run,
-        known_faults: &[],
     },
     Suite {
         name: "nginx",
         about: "TLS, HTTP/2 and limits in front of osmem-server; from PATH",
         needs: nginx::needs,
         run: nginx::run,
-        known_faults: &[],
     },
     Suite {
         name: "lambda-emulator",
         about: "aws-lambda-rie, which invokes the shipper as Lambda does; from PyPI",
         needs: nothing,
         run: lambda_emulator::run,
-        known_faults: &[],
     },
 ];
 
@@ -148,7 +138,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             continue;
         }
         let begin = Instant::now();
-        let mut checks = Checks::new(suite.name, suite.known_faults, options.record);
+        let mut checks = Checks::new(suite.name, options.record);
         println!("{}", suite.name);
         if let Err(error) = (suite.run)(&shipper, &mut checks) {
             checks.failed("the suite", &error);

@@ -47,8 +47,7 @@ pub(super) fn response(case: &str, request: &Request) -> Option<Response> {
         "datadog_nested_values" => line(
             400,
             "cannot read DataDog protocol data: unexpected label value type for \
-             \"cloud\":\"{\\\"provider\\\":\\\"aws\\\",\\\"account\\\":{\\\"id\\\":\
-             \\\"123456789012\\\"}}\"; want string",
+             \"faas\":\"{\\\"name\\\":\\\"orders\\\",\\\"version\\\":\\\"$LATEST\\\"}\"; want string",
         ),
         // Whatever it omits.
         _ if case.starts_with("otlp_") => Response::new(200, ""),
