@@ -54,7 +54,9 @@ pub struct Unattributed<'r> {
 
 impl<'r> DeliveryResult<'r> {
     pub(super) fn of(records: &[Record<'_>], keys: Deduplication) -> Self {
-        let events = records.last().map_or(0, |record| record.log_source.event + 1);
+        // Routes may have sorted them.
+        let events = records.iter().map(|record| record.log_source.event + 1).max();
+        let events = events.unwrap_or_default();
         let held = if keys == Deduplication::None { vec![0; events] } else { Vec::new() };
         Self {
             counts: Counts::of(records.len()),

@@ -246,6 +246,24 @@ fn an_oversized_record_is_a_dead_letter_if_configured() {
 }
 
 #[test]
+fn records_in_another_order_than_their_events_are_counted_too() {
+    let fake = one_at_a_time(Deduplication::None);
+    let log_sources: Vec<LogSource<'_>> =
+        [1, 0].map(|event| LogSource::new("1", "g", "s").of_event(event)).into();
+    let names = names(2);
+    let records = records(&log_sources, &names);
+    let mut scheduler = scheduler(&fake, &records, settings());
+    let delivered = loop {
+        match scheduler.next(START) {
+            Step::Send { send_id, .. } => scheduler.on_response(START, send_id, &response("+")),
+            Step::Done(delivered) => break delivered,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(delivered.held, [1, 1]);
+}
+
+#[test]
 fn records_without_deduplication_are_counted_by_event() {
     let fake = one_at_a_time(Deduplication::None);
     let log_sources: Vec<LogSource<'_>> =
