@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use indexmap::IndexSet;
+
 use crate::decode::{Delivery, ExtractedFields, LogEvent};
 use crate::log_source::LogSource;
 use crate::record::Record;
@@ -51,14 +53,9 @@ impl<'a> LogSources<'a> {
                 of_events: Vec::new(),
             };
         }
-        let mut distinct: Vec<Named<'a>> = Vec::new();
-        let mut of_event = |event: &'a LogEvent<'a>| {
-            let named = named(&event.extracted);
-            distinct.iter().position(|other| *other == named).unwrap_or_else(|| {
-                distinct.push(named);
-                distinct.len() - 1
-            })
-        };
+        let mut distinct: IndexSet<Named<'a>> = IndexSet::new();
+        let mut of_event =
+            |event: &'a LogEvent<'a>| distinct.insert_full(named(&event.extracted)).0;
         let of_events = log_events.iter().map(&mut of_event).collect();
         let log_sources = distinct.into_iter().map(log_source).collect();
         Self { region, log_events, log_sources, of_events }
@@ -83,7 +80,8 @@ impl<'a> LogSources<'a> {
     pub fn records(&'a self) -> impl Iterator<Item = Record<'a>> {
         self.log_events.iter().enumerate().filter_map(|(index, event)| {
             let of_event = self.of_events.get(index).copied().unwrap_or_default();
-            Some(Record::new(self.log_sources.get(of_event)?, event))
+            let log_source = self.log_sources.get(of_event)?;
+            Some(Record { place: index, ..Record::new(log_source, event) })
         })
     }
 }

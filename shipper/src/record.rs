@@ -27,6 +27,8 @@ pub struct Record<'a> {
     pub extracted: Extracted<'a>,
     /// The parsed message.
     pub line: Line<'a>,
+    /// Its index within its delivery.
+    pub place: usize,
     /// Its route and names at the destination that it is sent to.
     pub names: &'a Names,
 }
@@ -43,6 +45,7 @@ impl<'a> Record<'a> {
             escaped: event.escaped,
             extracted: Extracted::All(&event.extracted),
             line: Line::parse(message),
+            place: 0,
             names: Names::none(),
         }
     }
@@ -52,7 +55,7 @@ impl<'a> Record<'a> {
     pub(crate) fn of(log_source: &'a LogSource<'a>, message: &'a str) -> Self {
         let (id, time, line) = ("1", SystemTime::UNIX_EPOCH, Line::parse(message));
         let (extracted, names) = (Extracted::NONE, Names::none());
-        Self { log_source, id, time, message, escaped: None, extracted, line, names }
+        Self { log_source, id, time, message, escaped: None, extracted, line, place: 0, names }
     }
 
     /// The kind of a log event of Lambda: that of a function, or a platform log event wherever it

@@ -1,6 +1,6 @@
 //! The destination types and their common fields.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use reqwest::Url;
@@ -213,6 +213,14 @@ impl Settings {
             OfType::S3(_) => "s3",
             OfType::SplunkHec(_) => "splunk_hec",
             OfType::Sumologic(_) => "sumologic",
+        }
+    }
+
+    /// The names of labels.
+    pub(super) fn labels(&self) -> BTreeSet<String> {
+        match &self.of_type {
+            OfType::Loki(settings) => settings.label_names(),
+            _ => BTreeSet::new(),
         }
     }
 

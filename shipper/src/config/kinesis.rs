@@ -24,6 +24,7 @@ pub(super) struct Settings {
     stream_arn: String,
     #[serde(default)]
     partition_by: PartitionBy,
+    #[schemars(length(max = 128))]
     partition_key: Option<String>,
     #[serde(default)]
     events_per_record: EventsPerRecord,

@@ -1,6 +1,6 @@
 //! The configuration of a Grafana Loki destination.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
@@ -59,6 +59,11 @@ pub(super) fn labels(schema: &mut Schema) {
 }
 
 impl Settings {
+    /// The names of its labels.
+    pub(super) fn label_names(&self) -> BTreeSet<String> {
+        self.labels.keys().cloned().collect()
+    }
+
     /// The names that are templates.
     pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
         let mut templates = Templates::default();

@@ -390,7 +390,8 @@ impl Found {
             self.risks.push((Risk::NoUndeliveredStorage, String::new()));
         }
         if let Some(undelivered) = &settings.undelivered {
-            self.errors.extend(undelivered.overlaps(&settings.destinations));
+            let routes = settings.routes.as_deref().unwrap_or_default();
+            self.errors.extend(undelivered.overlaps(&settings.destinations, routes));
         }
         for (name, destination) in valid_parts["destinations"].as_object().into_iter().flatten() {
             if let Some(text) = destination::duplicate_path(destination) {
@@ -421,7 +422,9 @@ impl Found {
         if let Some(processing) = &settings.processing {
             self.errors.extend(processing.repeated_names());
         }
-        let largest_event_bytes = memory_mb.map_or(u64::MAX, risks::largest_event_bytes);
+        let routed = if router.is_needless() { 0 } else { destinations.len() };
+        let largest_event_bytes =
+            memory_mb.map_or(u64::MAX, |memory_mb| risks::largest_event_bytes(memory_mb, routed));
         let max_decoded_bytes = settings
             .max_decoded_bytes
             .unwrap_or(largest_event_bytes.clamp(MEBIBYTE, 64 * MEBIBYTE));
@@ -465,11 +468,13 @@ impl Found {
                 );
             }
             let destination_type = settings.type_name().to_owned();
+            let labels = settings.labels();
             let templates = settings.templates();
             match templates.and_then(|templates| Ok((settings.build()?, templates))) {
                 Ok((config, templates)) => {
                     let naming = templates.into_inner();
-                    targets.insert(name.clone(), routes::Target { destination_type, naming });
+                    let target = routes::Target { destination_type, naming, labels };
+                    targets.insert(name.clone(), target);
                     destinations.insert(name, config);
                 }
                 Err(error) => {

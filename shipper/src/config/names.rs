@@ -20,7 +20,9 @@ pub(super) fn names_of(destination_type: &str) -> &'static [(NameField, Allowed)
         "honeycomb" => &[(NameField::Dataset, Allowed::Segment)],
         "kinesis" => &[(NameField::PartitionKey, Allowed::PartitionKey)],
         "loggly" => &[(NameField::Tags, Allowed::LogglyTag)],
-        "loki" => &[(NameField::Service, Allowed::All), (NameField::Tenant, Allowed::LokiTenant)],
+        "loki" => {
+            &[(NameField::Service, Allowed::LokiLabel), (NameField::Tenant, Allowed::LokiTenant)]
+        }
         "otlp" => &[(NameField::Service, Allowed::All)],
         "s3" => &[(NameField::Prefix, Allowed::ObjectKey)],
         "splunk_hec" => &[
@@ -105,7 +107,7 @@ impl Templates {
         labels: &mut BTreeMap<String, String>,
     ) -> Result<(), FieldError> {
         for (name, text) in labels.extract_if(.., |_, text| is_template(text)) {
-            self.push(NameTarget::Label(name), &text, Allowed::All, Otherwise::Default)?;
+            self.push(NameTarget::Label(name), &text, Allowed::LokiLabel, Otherwise::Default)?;
         }
         Ok(())
     }

@@ -70,8 +70,13 @@ impl Risk {
     }
 }
 
-/// The largest decoded event that fits into the function's memory.
-pub(super) fn largest_event_bytes(memory_mb: u64) -> u64 {
+/// The additional memory for each destination, if its records have routes or names.
+const MEMORY_FOR_ROUTED_BYTE: u64 = 2;
+
+/// The largest decoded event that fits into the function's memory, with this many destinations
+/// whose records have routes or names.
+pub(super) fn largest_event_bytes(memory_mb: u64, routed: usize) -> u64 {
     let memory = memory_mb.saturating_mul(MEBIBYTE);
-    memory.saturating_sub(MEMORY_BESIDE_EVENT_BYTES) / MEMORY_FOR_EVENT_BYTE
+    let for_byte = MEMORY_FOR_EVENT_BYTE + MEMORY_FOR_ROUTED_BYTE * routed as u64;
+    memory.saturating_sub(MEMORY_BESIDE_EVENT_BYTES) / for_byte
 }

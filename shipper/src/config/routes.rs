@@ -12,11 +12,13 @@ use super::names::{LABELS, has_labels, names_of, place, template};
 use super::processing::{KindNames, LevelNames, Message, NONE, Name, NamePattern, conditions};
 use super::schema::{FieldError, suggestion};
 use crate::destination::ReasonCode;
+use crate::destination::loki::MAX_OWN_LABELS;
 use crate::log_source_value::LogSourceValue;
 use crate::processing::{Condition, Rule};
 use crate::routing::{
     Allowed, NameField, NameTarget, NameTemplates, Naming, Otherwise, Route, Router, Template, Then,
 };
+use crate::source_service::SourceService;
 
 /// A route.
 #[derive(Deserialize, JsonSchema)]
@@ -93,6 +95,8 @@ pub(super) struct Target {
     pub(super) destination_type: String,
     /// Its own names.
     pub(super) naming: Vec<NameTemplates>,
+    /// The names of its own labels.
+    pub(super) labels: BTreeSet<String>,
 }
 
 /// A tag that a route or a name uses.
@@ -217,6 +221,7 @@ pub(super) fn router(
                 ));
             }
         }
+        errors.extend(settings.matches.unknown_services().map(|error| error.below(&place)));
         let (route, found) = settings.route(targets);
         errors.extend(found.into_iter().map(|error| error.below(&place)));
         built.push(route);
@@ -236,6 +241,12 @@ pub(super) fn router(
 }
 
 impl Settings {
+    /// The prefix that it sets at this destination.
+    pub(super) fn prefix_at(&self, destination: &str) -> Option<&str> {
+        let is_here = self.destinations.iter().any(|name| name == destination);
+        self.set.prefix.as_deref().filter(|_| is_here)
+    }
+
     fn route(self, targets: &BTreeMap<String, Target>) -> (Route, Vec<FieldError>) {
         let mut errors = self.set.needless(&self.destinations, targets);
         let mut destinations = BTreeMap::new();
@@ -261,6 +272,23 @@ impl Settings {
 impl Match {
     fn is_everything(&self) -> bool {
         self.message.is_none() && self.conditions().is_empty()
+    }
+
+    /// An error for every service that there is not.
+    fn unknown_services(&self) -> impl Iterator<Item = FieldError> {
+        let known = || SourceService::ALL.map(SourceService::name);
+        let services = self.services.iter().enumerate();
+        services.filter_map(move |(at, name)| {
+            let pattern = wildcard(name);
+            (!known().iter().any(|known| pattern.is_match(known))).then(|| {
+                let list = known().map(|name| format!("{name:?}")).join(", ");
+                let suggestion = suggestion(name, &[], known().into_iter());
+                FieldError::new(
+                    format!("match.services[{at}]"),
+                    format!("unknown service {name:?}: must be one of {list}{suggestion}"),
+                )
+            })
+        })
     }
 
     fn conditions(&self) -> Vec<Condition> {
@@ -374,8 +402,15 @@ impl Set {
             }
         }
         if has_labels(&target.destination_type) {
+            let labels = target.labels.iter().chain(self.labels.keys()).collect::<BTreeSet<_>>();
+            if labels.len() > MAX_OWN_LABELS {
+                let text = format!(
+                    "has too many labels: at most {MAX_OWN_LABELS} with those of the destination"
+                );
+                return Err(FieldError::new(LABELS, text));
+            }
             for (label, text) in &self.labels {
-                add(NameTarget::Label(label.clone()), text, Allowed::All)?;
+                add(NameTarget::Label(label.clone()), text, Allowed::LokiLabel)?;
             }
         }
         Ok(Naming::new(names))
@@ -432,6 +467,35 @@ mod tests {
         assert_eq!(router.routes[0].rule.conditions.len(), 8);
         assert!(!router.routes[0].destinations["search"].is_empty());
         assert!(router.routes[1].destinations["search"].is_empty());
+    }
+
+    #[test]
+    fn a_route_writes_nothing_among_stored_events() {
+        let document = json!({
+            "destinations": {
+                "archive": {"type": "s3", "bucket": "kept", "region": "eu-west-1"},
+            },
+            "undelivered": {"bucket": "kept", "prefix": "logagg/"},
+            "routes": [{"name": "all", "destinations": ["archive"],
+                "set": {"prefix": "logagg/undelivered/archive/"}}],
+        });
+        let error = Config::parse(&document.to_string()).err().map(|error| error.to_string());
+        let error = error.unwrap_or_default();
+        assert!(error.contains("overlaps the prefix of the destination \"archive\""), "{error}");
+    }
+
+    #[test]
+    fn a_service_that_there_is_not_is_an_error() {
+        let error = config(&json!([
+            {"name": "one", "match": {"services": ["Lambda", "e*"]},
+             "destinations": ["archive", "search"]},
+        ]));
+        let error = error.err().unwrap_or_default();
+        assert!(
+            error.contains("routes[0].match.services[0]: unknown service \"Lambda\""),
+            "{error}"
+        );
+        assert!(!error.contains("services[1]"), "{error}");
     }
 
     #[test]

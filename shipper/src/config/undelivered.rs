@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::destination::{self, OfType};
+use super::routes;
 use super::schema::{FieldError, check_text, number};
 use super::url::is_http;
 use crate::undelivered::object_key::ON_FAILURE_PREFIX;
@@ -60,18 +61,24 @@ pub(super) const QUEUE_URL: Format =
     Format { name: "queue-url", func: |value| check_text(value, check_queue_url) };
 
 impl Settings {
-    /// An error for every destination that writes to the same bucket under an overlapping prefix.
+    /// An error for every destination that writes to the same bucket under an overlapping prefix, its
+    /// own or that of a route.
     pub(super) fn overlaps(
         &self,
         destinations: &BTreeMap<String, destination::Settings>,
+        routes: &[routes::Settings],
     ) -> Vec<FieldError> {
         let prefix = &self.prefix;
+        let is_inside = |other: &str| {
+            // The constant beginning of the prefix.
+            let written = other.split('{').next().unwrap_or_default();
+            written.starts_with(&**prefix) || prefix.starts_with(written)
+        };
         let overlap = |(name, other): (&String, &destination::Settings)| {
             let OfType::S3(other) = &other.of_type else { return None };
-            // The constant beginning of the prefix.
-            let written = other.prefix.split('{').next().unwrap_or_default();
-            let is_inside = written.starts_with(&**prefix) || prefix.starts_with(written);
-            (other.bucket == self.bucket && is_inside).then(|| {
+            let of_routes = routes.iter().filter_map(|route| route.prefix_at(name));
+            let mut prefixes = of_routes.chain([&*other.prefix]);
+            (other.bucket == self.bucket && prefixes.any(is_inside)).then(|| {
                 let text = format!(
                     "invalid prefix {prefix:?}: it overlaps the prefix of the destination \
                      {name:?} in the same bucket"

@@ -25,6 +25,9 @@ pub struct Delivery<'a> {
     /// The log stream's name.
     #[serde(borrow, default)]
     pub log_stream: Cow<'a, str>,
+    /// Of a stored event: its destination.
+    #[serde(borrow, default)]
+    pub destination: Option<Cow<'a, str>>,
     /// The log events, in the order of CloudWatch Logs.
     #[serde(borrow, default)]
     pub log_events: Vec<LogEvent<'a>>,

@@ -55,6 +55,7 @@ pub(super) fn parse<'a>(decoded: &'a [u8], strings: &'a mut Vec<u8>) -> Option<D
         owner: Cow::Borrowed(owner.unwrap_or_default()),
         log_group: Cow::Borrowed(log_group.unwrap_or_default()),
         log_stream: Cow::Borrowed(log_stream.unwrap_or_default()),
+        destination: None,
         log_events: log_events.unwrap_or_default(),
     })
 }

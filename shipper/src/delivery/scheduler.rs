@@ -17,6 +17,7 @@ use crate::destination::{
     RecordOutcome, Request, Response,
 };
 use crate::record::{Piece, Record};
+use crate::routing::Names;
 
 /// No request begins with less time: it would probably time out, which leaves its result unknown.
 const SHORTEST_REQUEST: Duration = Duration::from_millis(100);
@@ -87,6 +88,8 @@ pub struct Scheduler<'r> {
     wait_until: Option<SystemTime>,
     /// Why sending has stopped.
     stopped: Option<ReasonCode>,
+    /// The names for which sending has stopped, and why.
+    stopped_names: Vec<(&'r Names, ReasonCode)>,
     /// Why the last request failed, unless another has succeeded since.
     failing: Option<ReasonCode>,
     splits: Splits<'r>,
@@ -118,6 +121,7 @@ impl<'r> Scheduler<'r> {
             acknowledgement_requests: 0,
             wait_until: None,
             stopped: None,
+            stopped_names: Vec::new(),
             failing: None,
             splits: Splits::default(),
             endpoint_state,
@@ -227,6 +231,14 @@ impl<'r> Scheduler<'r> {
                 let batch =
                     self.batcher.next(self.destination, self.limits, now, &mut self.delivered);
                 self.queue.extend(batch);
+            }
+            if !self.stopped_names.is_empty()
+                && let Some(batch) = self.queue.pop_front()
+            {
+                if self.is_stopped(&batch) {
+                    continue;
+                }
+                self.queue.push_front(batch);
             }
             let Some(batch) = self.queue.front_mut() else {
                 return false;
@@ -471,10 +483,7 @@ impl<'r> Scheduler<'r> {
                 rest.unclear = unclear - first.unclear;
                 self.queue_halves((first, rest));
             }
-            BatchOutcome::Stop(reason) => {
-                self.queue.push_front(batch);
-                self.stop(reason);
-            }
+            BatchOutcome::Stop(reason) => self.stop_names(batch, reason),
             BatchOutcome::StopUnclear(reason) => {
                 batch.unclear = batch.len();
                 self.queue.push_front(batch);
@@ -681,6 +690,33 @@ impl<'r> Scheduler<'r> {
         if !retry.is_empty() {
             self.queue.push_front(retry);
         }
+    }
+
+    /// Stops sending records with the names of this batch: the tenant or index of one team may be at
+    /// fault. Without names, or if a second name fails before anything is accepted, sending ends.
+    fn stop_names(&mut self, batch: Batch<'r>, reason: ReasonCode) {
+        let names = batch.piece(0).record.names;
+        let is_of_names = !names.has_no_names()
+            && batch.pieces().all(|piece| piece.record.names.has_same_names(names))
+            && (self.accepted() > 0 || self.stopped_names.is_empty());
+        if !is_of_names {
+            self.queue.push_front(batch);
+            return self.stop(reason);
+        }
+        self.delivered.mark_undelivered(batch.pieces().map(|piece| piece.record), &reason);
+        self.stopped_names.push((names, reason));
+    }
+
+    /// Marks a batch undelivered if sending has stopped for its names.
+    fn is_stopped(&mut self, batch: &Batch<'r>) -> bool {
+        let names = batch.piece(0).record.names;
+        let stopped = self.stopped_names.iter().find(|(it, _)| it.has_same_names(names));
+        let Some((_, reason)) = stopped else {
+            return false;
+        };
+        let (records, reason) = (batch.pieces().map(|piece| piece.record), reason.clone());
+        self.delivered.mark_undelivered(records, &reason);
+        true
     }
 
     /// Stops sending; keeps the first reason.

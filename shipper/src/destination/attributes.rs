@@ -184,7 +184,7 @@ pub(super) fn of_piece(piece: &Piece<'_>, mut visit: impl FnMut(&'static Name, V
     if let Some(request_id) = line.request_id.as_ref().filter(|_| has(RecordField::Request)) {
         visit(name!("faas.execution"), Value::Text(request_id));
     }
-    if line.request_id_is_inferred {
+    if line.request_id_is_inferred && has(RecordField::Request) {
         visit(name!("logagg.execution"), Value::Word("inferred"));
     }
     if let Some(report) = line.report.as_ref().filter(|_| has(RecordField::Report)) {

@@ -121,7 +121,8 @@ impl Destination for Datadog {
                 None => body.extend_from_slice(attributes::json_of_function(log_source)),
             },
         }
-        if let Some(level) = piece.record.line.level.map(Level::name) {
+        let level = piece.record.line.level.filter(|_| piece.fields.has(RecordField::Level));
+        if let Some(level) = level.map(Level::name) {
             body.extend_from_slice(b",\"status\":");
             json::string(level, body);
         }

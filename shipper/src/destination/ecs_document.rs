@@ -370,7 +370,9 @@ struct Truncated {
 
 impl Logagg {
     fn new(piece: &Piece<'_>) -> Self {
-        let execution = piece.record.line.request_id_is_inferred.then_some("inferred");
+        let is_inferred = piece.record.line.request_id_is_inferred;
+        let is_sent = piece.fields.has(RecordField::Request);
+        let execution = (is_inferred && is_sent).then_some("inferred");
         let (part, truncated) = match piece.extent {
             Extent::Whole => (None, None),
             Extent::Part { number, count } => (Some(Part { number, count }), None),
@@ -401,13 +403,47 @@ impl<'a> Figures<'a> {
 mod tests {
     use std::time::{Duration, SystemTime};
 
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
+    use crate::decode::{Extracted, ExtractedFields};
+    use crate::destination::attributes;
     use crate::log_source::LogSource;
     use crate::record::Record;
 
     const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+
+    proptest! {
+        /// Document and attributes are JSON, whatever fields are sent of whatever is known.
+        #[test]
+        fn any_selection_of_fields_is_json(omitted in prop::collection::vec(0_usize..14, 0..15)) {
+            let fields = omitted.iter().map(|place| RecordField::ALL[*place]);
+            let fields = RecordFields::all_but(&fields.collect::<Vec<_>>());
+            let extracted: ExtractedFields<'_> = serde_json::from_str(r#"{"a":"b"}"#).unwrap();
+            let flow = "2 123456789010 eni-1 10.0.0.1 10.0.0.2 1 2 6 20 4249 1418530010 1418530070 ACCEPT OK";
+            let report = format!("REPORT RequestId: {ID}\tDuration: 1.5 ms\tBilled Duration: 2 ms\t\n");
+            for group in ["/aws/lambda/orders", "/shop/web"] {
+                let log_source = LogSource::new("123456789012", group, "s");
+                for message in ["x", flow, &report, r#"{"level":"error"}"#] {
+                    for extracted in [Extracted::NONE, Extracted::All(&extracted)] {
+                        let record = Record { extracted, ..Record::of(&log_source, message) };
+                        let piece = Piece { fields, ..Piece::whole(&record) };
+                        let mut document = Vec::new();
+                        write(&piece, &mut document);
+                        let parsed = serde_json::from_slice::<serde_json::Value>(&document);
+                        prop_assert!(parsed.is_ok(), "{}", String::from_utf8_lossy(&document));
+                        let mut members = b"{\"a\":1".to_vec();
+                        members.extend(attributes::json_of_log_source(&log_source, fields));
+                        attributes::json_of_piece(&piece, attributes::TraceNames::DOTTED, &mut members);
+                        members.push(b'}');
+                        let parsed = serde_json::from_slice::<serde_json::Value>(&members);
+                        prop_assert!(parsed.is_ok(), "{}", String::from_utf8_lossy(&members));
+                    }
+                }
+            }
+        }
+    }
 
     fn written(message: &str, change: impl for<'r> FnOnce(Piece<'r>) -> Piece<'r>) -> String {
         let log_source = LogSource::new(

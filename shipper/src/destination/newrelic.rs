@@ -84,8 +84,11 @@ impl Destination for NewRelic {
         body.extend_from_slice(b",\"attributes\":");
         let start = body.len();
         attributes::json_of_piece(piece, TraceNames::DOTTED, body);
-        // Replaces the comma before the first.
-        body[start] = b'{';
+        match body.get_mut(start) {
+            // The comma before the first.
+            Some(first) => *first = b'{',
+            None => body.push(b'{'),
+        }
         body.extend_from_slice(b"}}");
     }
 

@@ -13,9 +13,9 @@ use serde::Deserialize;
 
 use super::attributes::TraceNames;
 use super::{
-    AcknowledgementStatus, Acknowledgements, Address, Ambiguity, BatchOutcome, Deduplication,
-    Destination, Encoding, Endpoint, Limits, ReasonCode, RecordOutcome, Request, Response,
-    UNREADABLE_RESPONSE, attributes, classify_status, dataset, json, tags,
+    AcknowledgementStatus, Acknowledgements, Address, Ambiguity, BatchOutcome, Boundary,
+    Deduplication, Destination, Encoding, Endpoint, Limits, ReasonCode, RecordOutcome, Request,
+    Response, UNREADABLE_RESPONSE, attributes, classify_status, dataset, json, tags,
 };
 use crate::record::Piece;
 use crate::routing::NameField;
@@ -189,6 +189,16 @@ impl Destination for SplunkHec {
             None => body.push(b'{'),
         }
         body.extend_from_slice(b"}}");
+    }
+
+    /// The token may not write to an index (code 7): then all events of the request have that index.
+    fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
+        let index = NameField::Index;
+        if before.record.names.get(index) == piece.record.names.get(index) {
+            Boundary::SameGroup
+        } else {
+            Boundary::NextRequest
+        }
     }
 
     /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>:

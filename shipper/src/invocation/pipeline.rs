@@ -197,10 +197,8 @@ impl<'s> Pipeline<'s> {
         let mut records = self.admit(records, &targets, first.source);
         let redacted = self.redact(&records);
         processing::put_messages(&mut records, &redacted);
-        let stored_names = match first.only {
-            Some(_) => stored_names(&deliveries),
-            None => Vec::new(),
-        };
+        let stored_names = first.only.map(|only| stored_names(only, &deliveries));
+        let stored_names = stored_names.unwrap_or_default();
         let routed = self.route(&records, first.only, &stored_names);
         if let Some(routed) = &routed {
             for (name, routed) in routed {
@@ -531,12 +529,16 @@ impl Disposition {
     }
 }
 
-/// The names that stored events had at their destination.
-fn stored_names(deliveries: &[(usize, Delivery<'_>)]) -> Vec<Option<Names>> {
-    let events = deliveries.iter().flat_map(|(_, delivery)| &delivery.log_events);
-    let names = |event: &LogEvent<'_>| {
+/// The names that stored events had at this destination. Those of another, from which their object
+/// was copied, are none here.
+fn stored_names(destination: &str, deliveries: &[(usize, Delivery<'_>)]) -> Vec<Option<Names>> {
+    let events = deliveries.iter().flat_map(|(_, delivery)| {
+        let is_here = delivery.destination.as_deref() == Some(destination);
+        delivery.log_events.iter().map(move |event| (is_here, event))
+    });
+    let names = |(is_here, event): (bool, &LogEvent<'_>)| {
         let names = event.names.as_ref();
-        let is_stored = event.route.is_some() || names.is_some();
+        let is_stored = is_here && (event.route.is_some() || names.is_some());
         is_stored.then(|| match names {
             Some(names) => Names::read(event.route.as_deref(), names),
             None => Names::of_route(event.route.as_deref()),

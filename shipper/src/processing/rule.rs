@@ -1,8 +1,10 @@
 //! Rules that match log events.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use memchr::memmem::Finder;
@@ -108,9 +110,11 @@ pub(crate) struct RuleMatcher<'a> {
     any_pattern: &'a AnyPattern,
     /// Whether a pattern may match the current message, if that is known.
     may_match: Option<bool>,
-    log_source: *const (),
     /// Whether each rule matches the current log source.
-    of_log_source: Vec<bool>,
+    of_log_source: Rc<[bool]>,
+    /// The same of log sources that are known already.
+    known: HashMap<*const (), Rc<[bool]>>,
+    log_source: *const (),
 }
 
 impl<'a> RuleMatcher<'a> {
@@ -121,7 +125,8 @@ impl<'a> RuleMatcher<'a> {
             any_pattern,
             may_match: None,
             log_source: ptr::null(),
-            of_log_source: Vec::new(),
+            of_log_source: Rc::default(),
+            known: HashMap::new(),
         }
     }
 
@@ -139,7 +144,9 @@ impl<'a> RuleMatcher<'a> {
                     Condition::Kinds(_) | Condition::Levels(_) => true,
                 })
             };
-            self.of_log_source = self.rules.iter().map(is_of).collect();
+            let rules = &self.rules;
+            let of = self.known.entry(log_source);
+            self.of_log_source = of.or_insert_with(|| rules.iter().map(is_of).collect()).clone();
         }
     }
 

@@ -21,6 +21,10 @@ pub enum Allowed {
     Tag,
     /// <https://documentation.solarwinds.com/en/success_center/loggly/content/admin/tags.htm>
     LogglyTag,
+    /// A label's value in Loki (`max_label_value_length`).
+    ///
+    /// <https://grafana.com/docs/loki/latest/configure/#limits_config>
+    LokiLabel,
     /// A segment of a path.
     Segment,
     /// <https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecordsRequestEntry.html>
@@ -31,7 +35,7 @@ impl Allowed {
     /// A value as it may be in a name.
     pub fn value(self, value: &str) -> String {
         match self {
-            Self::All | Self::PartitionKey => value.to_owned(),
+            Self::All | Self::LokiLabel | Self::PartitionKey => value.to_owned(),
             Self::ElasticsearchIndex => hyphens(&value.to_lowercase(), |character| {
                 !(character.is_whitespace()
                     || character.is_control()
@@ -68,6 +72,7 @@ impl Allowed {
             Self::SplunkIndex => (name.trim_start_matches(['-', '_']), 80),
             Self::ObjectKey => (name.trim_start_matches('/'), 900),
             Self::LokiTenant => (name.trim_start_matches('.'), 150),
+            Self::LokiLabel => (name, 2_048),
             Self::PartitionKey => (name, 128),
             Self::LogglyTag => {
                 let tags = name.split(',').filter_map(|tag| {

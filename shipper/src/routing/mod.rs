@@ -7,7 +7,7 @@ mod allowed;
 mod names;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ptr;
 
 use indexmap::IndexSet;
@@ -90,6 +90,12 @@ impl Naming {
         templates.map(Template::depends_on).max().unwrap_or(DependsOn::LogSource)
     }
 
+    /// The names that a record must have, since the destination has no default.
+    fn required(&self, record: &Record<'_>) -> Names {
+        let required = self.0.iter().filter(|name| name.otherwise == Otherwise::Unknown);
+        Self(required.cloned().collect()).names(None, record).0
+    }
+
     /// The names of a record, and how many of them lack a value.
     fn names(&self, route: Option<&str>, record: &Record<'_>) -> (Names, usize) {
         let mut names = Names::of_route(route);
@@ -131,6 +137,19 @@ impl Routed {
         self.records.iter().filter_map(named).collect()
     }
 
+    /// Puts records with the same names one after another, whatever their routes. What has the same
+    /// names stays in order.
+    fn sort(&mut self) {
+        if self.names.len() < 2 {
+            return;
+        }
+        let mut distinct = IndexSet::new();
+        let of_names = |names: &'_ Names| names.without_route();
+        let order: Vec<usize> =
+            self.names.iter().map(|names| distinct.insert_full(of_names(names)).0).collect();
+        self.records.sort_by_key(|(_, names)| order.get(*names).copied());
+    }
+
     fn intern(&mut self, names: Names) -> usize {
         self.names.insert_full(names).0
     }
@@ -165,10 +184,7 @@ impl Router {
                 }
             }
         }
-        for routed in routed.values_mut() {
-            // Stable: what has the same names stays in order.
-            routed.records.sort_by_key(|(_, names)| *names);
-        }
+        routed.values_mut().for_each(Routed::sort);
         (routed, unmatched)
     }
 
@@ -191,7 +207,11 @@ impl Router {
         let mut known = Known::default();
         for (index, record) in records.iter().enumerate() {
             let names = match stored.get(index) {
-                Some(Some(names)) => routed.intern(names.clone()),
+                Some(Some(names)) => {
+                    let required = self.naming.get(destination);
+                    let required = required.map(|naming| naming.required(record));
+                    routed.intern(names.clone().or(required.unwrap_or_default()))
+                }
                 _ => {
                     let mut found = matching.destinations(record).destinations.into_iter();
                     let route = found.find(|(name, _)| *name == destination);
@@ -204,7 +224,7 @@ impl Router {
             };
             routed.records.push((index, names));
         }
-        routed.records.sort_by_key(|(_, names)| *names);
+        routed.sort();
         routed
     }
 }
@@ -251,11 +271,11 @@ impl<'s> Matching<'s> {
     }
 }
 
-/// The names of log sources that are known already.
+/// The indexes of names of log sources that are known already, with the number that lack a value.
 #[derive(Default)]
-struct Known<'s>(Vec<(KnownBy<'s>, usize, usize)>);
+struct Known<'s>(HashMap<KnownBy<'s>, (usize, usize)>);
 
-#[derive(PartialEq)]
+#[derive(PartialEq, Eq, Hash)]
 struct KnownBy<'s> {
     log_source: *const (),
     destination: &'s str,
@@ -280,23 +300,19 @@ impl<'s> Known<'s> {
         let Some(naming) = naming else {
             return (routed.intern(Names::of_route(route_name)), 0);
         };
-        if naming.depends_on() == DependsOn::Record {
+        let mut names = || {
             let (names, incomplete) = naming.names(route_name, record);
-            return (routed.intern(names), incomplete);
+            (routed.intern(names), incomplete)
+        };
+        if naming.depends_on() == DependsOn::Record {
+            return names();
         }
         let by = KnownBy {
             log_source: ptr::from_ref(record.log_source).cast(),
             destination,
             route: route.map(ptr::from_ref),
         };
-        // The last ones are those of the current log source.
-        if let Some((_, names, incomplete)) = self.0.iter().rev().find(|(known, ..)| *known == by) {
-            return (*names, *incomplete);
-        }
-        let (names, incomplete) = naming.names(route_name, record);
-        let names = routed.intern(names);
-        self.0.push((by, names, incomplete));
-        (names, incomplete)
+        *self.0.entry(by).or_insert_with(names)
     }
 }
 

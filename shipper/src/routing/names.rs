@@ -121,6 +121,21 @@ impl Names {
         std::ptr::eq(self, other) || self.fields == other.fields && self.labels == other.labels
     }
 
+    /// The same with names of others for what it does not have.
+    #[must_use]
+    pub fn or(mut self, others: Self) -> Self {
+        for (field, name) in others.fields {
+            self.fields.entry(field).or_insert(name);
+        }
+        self
+    }
+
+    /// The same without its route.
+    #[must_use]
+    pub fn without_route(&self) -> Self {
+        Self { route: None, ..self.clone() }
+    }
+
     /// Sets a name.
     pub fn set(&mut self, target: &NameTarget, name: String) {
         match target {

@@ -133,22 +133,24 @@ impl Template {
         self.allowed.name(&name)
     }
 
-    /// Texts and defaults must be allowed as they are.
+    /// Texts and defaults must be allowed as they are, between values.
     fn check_texts(&self) -> Result<(), TemplateError> {
         for part in &self.parts {
-            let (Part::Text(text) | Part::Value { default: Some(text), .. }) = part else {
-                continue;
+            let text = match part {
+                Part::Text(text) | Part::Value { default: Some(text), .. } => text.clone(),
+                Part::Time(time) => time.at_1970(),
+                Part::Value { default: None, .. } => continue,
             };
-            // Separators at the ends belong between values; several tags may be one text.
-            let allowed = |text: &str| {
-                let inner = text.trim_matches(['-', '/', '.', '_', '+']);
-                self.allowed.value(inner) == inner
+            let is_allowed = |text: &str| {
+                let framed = format!("a{text}a");
+                self.allowed.value(&framed) == framed
             };
             let are_tags = matches!(self.allowed, Allowed::Tag | Allowed::LogglyTag);
-            let is_allowed = if are_tags { text.split(',').all(allowed) } else { allowed(text) };
+            let is_allowed =
+                if are_tags { text.split(',').all(is_allowed) } else { is_allowed(&text) };
             if !is_allowed {
-                let better = self.allowed.value(text);
-                return Err(TemplateError::NotAllowed(text.clone(), better));
+                let better = self.allowed.value(&text);
+                return Err(TemplateError::NotAllowed(text, better));
             }
         }
         let first = self.parts.first();
@@ -284,7 +286,7 @@ mod tests {
             let expected = TemplateError::Unknown(inside.to_owned());
             assert_eq!(error(&format!("{{{inside}}}"), Allowed::All), expected);
         }
-        for text in ["Logs-{level}", "{level|A}", "a*b", "-a"] {
+        for text in ["Logs-{level}", "{level|A}", "a*b", "-a", "{account}/{level}", "a-{yyyy/MM}"] {
             let error = error(text, Allowed::ElasticsearchIndex);
             assert!(matches!(error, TemplateError::NotAllowed(..)), "{text}: {error}");
         }

@@ -2,7 +2,7 @@
 //! reasons, compressed.
 //!
 //! It contains no configuration and no request, so that it is delivered with the current
-//! configuration. It has passed the processing rules, and is only redacted again.
+//! configuration, under the names that it had. It has passed the processing rules, and is only redacted again.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -214,9 +214,10 @@ pub(crate) fn by_event<'r>(
         stored.records.push(record);
     }
     for stored in events.values_mut() {
-        // The parts of a record are stored as the whole record, which is split again. All records
-        // of an event are in one slice, in order.
-        stored.records.sort_by_key(|record| std::ptr::from_ref(*record).addr());
+        // The parts of a record are stored as the whole record, which is split again. Routes may
+        // have changed the order.
+        let address = |record: &&Record<'_>| std::ptr::from_ref(*record).addr();
+        stored.records.sort_by_key(|record| (record.place, address(record)));
         stored.records.dedup_by_key(|record| std::ptr::from_ref(*record).addr());
     }
     events

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::thread;
 
 use logagg_shipper::config::TYPES;
+use logagg_shipper::destination::RecordField;
 use logagg_shipper::tags::TagTable;
 use serde_json::json;
 
@@ -95,6 +96,25 @@ fn tags_are_accepted_beside_unchanged_messages() {
         assert_eq!(counts.get("delivered"), 5, "{}", contract.kind());
         assert_eq!(mock_server.held().messages, messages, "{}", contract.kind());
         assert_eq!(invoked.summary["warnings"], json!(null), "{}", contract.kind());
+    });
+}
+
+#[test]
+fn a_log_event_without_any_field_of_its_own_is_encoded() {
+    for_each(|contract| {
+        for change in [json!({}), json!({"omit": RecordField::ALL.map(RecordField::name)})] {
+            let mock_server = MockServer::start(contract, []);
+            let mut destination = mock_server.config();
+            destination["record_fields"] = change;
+            let config = json!({"destinations": {"x": destination}});
+            // Of no AWS service, without level, request and JSON.
+            let mut delivery = event::fresh_delivery(0, &[event::message(0)]);
+            delivery["logGroup"] = json!("/shop/web");
+            delivery["logStream"] = json!("web");
+            let invoked = Lambda::start(&config).invoke(&event::wrap(&delivery));
+            let counts = Counts(invoked.summary["destinations"]["x"].clone());
+            assert_eq!(counts.get("received"), 1, "{}: {invoked:?}", contract.kind());
+        }
     });
 }
 

@@ -21,12 +21,18 @@ use crate::{PAYLOAD, event};
 struct Recorder {
     requests: Mutex<Vec<Request>>,
     is_down: AtomicBool,
+    /// A tenant of Loki that is not accepted.
+    rejected_tenant: Option<&'static str>,
 }
 
 impl Service for Recorder {
     fn response(&self, request: Request) -> Reply {
         if self.is_down.load(Ordering::SeqCst) {
             return Reply::Response(Response::new(401, ""));
+        }
+        if self.rejected_tenant.is_some() && request.header("x-scope-orgid") == self.rejected_tenant
+        {
+            return Reply::Response(Response::new(403, ""));
         }
         self.requests.lock().unwrap().push(request);
         Reply::Response(Response::new(200, r#"{"text":"Success","code":0}"#))
@@ -258,4 +264,61 @@ fn names_that_are_part_of_a_request_divide_requests_but_lose_nothing() {
             );
         }
     }
+}
+
+#[test]
+fn a_tenant_that_is_not_accepted_does_not_stop_the_others() {
+    let recorder =
+        Arc::new(Recorder { rejected_tenant: Some("team-error"), ..Recorder::default() });
+    let server = Server::start(Arc::clone(&recorder));
+    let storage = Storage::start();
+    let config = json!({
+        "destinations": {"x": config_of("loki", &server.url())},
+        "undelivered": Storage::config(),
+        "routes": [{"name": "all", "destinations": ["x"], "set": {"tenant": "team-{level}"}}],
+    });
+    let lines = [line("error", 0), line("info", 1), line("error", 2), line("warn", 3)];
+    let invoked = Lambda::start_with_aws(&config, &storage.url()).invoke(&event::fresh(&lines));
+    let counts = counts(&invoked, "x");
+    assert_eq!((counts.get("delivered"), counts.get("stored")), (2, 2), "{}", invoked.summary);
+    assert_eq!(counts.reasons("stored")["status_403"], 2);
+    // In the order of their delivery.
+    assert_eq!(storage.messages_in("logagg/undelivered/x/"), [&*lines[0], &lines[2]]);
+}
+
+#[test]
+fn stored_events_keep_their_order_whatever_their_names() {
+    let (splunk, server) = Recorder::start();
+    splunk.is_down.store(true, Ordering::SeqCst);
+    let storage = Storage::start();
+    let config = json!({
+        "destinations": {"splunk": config_of("splunk_hec", &server.url())},
+        "undelivered": Storage::config(),
+        "routes": [{"name": "all", "destinations": ["splunk"], "set": {"index": "i-{level}"}}],
+    });
+    let lines: Vec<String> =
+        ["error", "info", "error", "info"].iter().zip(0..).map(|(it, at)| line(it, at)).collect();
+    Lambda::start_with_aws(&config, &storage.url()).invoke(&event::fresh(&lines));
+    assert_eq!(storage.messages_in("logagg/undelivered/splunk/"), lines);
+}
+
+#[test]
+fn an_object_that_was_copied_from_another_destination_has_the_names_of_now() {
+    let (archive, server) = Recorder::start();
+    let storage = Storage::start();
+    let mut document = event::delivery(event::GROUP, 1, &[line("info", 1)]);
+    document["logagg"] = json!("stored_event");
+    document["destination"] = json!("splunk");
+    document["logEvents"][0]["names"] = json!({"prefix": "of-splunk/"});
+    storage.put(&queue::key("archive", 1), event::gzip(document.to_string().as_bytes()));
+    let config = json!({
+        "destinations": {"archive": config_of("s3", &server.url())},
+        "undelivered": Storage::config(),
+        "routes": [{"name": "all", "destinations": ["archive"], "set": {"prefix": "{function}/"}}],
+    });
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    queue::consume(&mut lambda, &storage);
+    let targets: Vec<String> = archive.requests().into_iter().map(|it| it.target).collect();
+    assert_eq!(targets.len(), 1, "{targets:?}");
+    assert!(targets[0].starts_with("/logs/orders/"), "{targets:?}");
 }

@@ -161,7 +161,6 @@ impl Contract for Otlp {
                     // Absent in the requests that were recorded.
                     ensure(observed == 0 || observed > 1_600_000_000_000_000_000, "observed")?;
                     ensure((0..=24).contains(&record.severity_number), "no severity")?;
-                    ensure_attributes(&record.attributes, &["log.record.uid"])?;
                     let Some(AnyValue { value: Some(Any::Text(line)) }) = record.body else {
                         return Err("no text as body".to_owned());
                     };
