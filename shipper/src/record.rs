@@ -29,6 +29,8 @@ pub struct Record<'a> {
     pub line: Line<'a>,
     /// Its index within its delivery.
     pub place: usize,
+    /// The JSON object of `line`, if it was made of a text message and is not a part of it.
+    pub parsed: Option<&'a str>,
     /// Its route and names at the destination that it is sent to.
     pub names: &'a Names,
 }
@@ -37,6 +39,8 @@ impl<'a> Record<'a> {
     /// Parses a log event.
     pub fn new(log_source: &'a LogSource<'a>, event: &'a LogEvent<'a>) -> Self {
         let message = event.message.0.as_ref();
+        let mut line = Line::parse(message);
+        line.json = line.json.or(event.json);
         Self {
             log_source,
             id: &event.id,
@@ -44,7 +48,8 @@ impl<'a> Record<'a> {
             message,
             escaped: event.escaped,
             extracted: Extracted::All(&event.extracted),
-            line: Line::parse(message),
+            line,
+            parsed: event.json,
             place: 0,
             names: Names::none(),
         }
@@ -55,7 +60,8 @@ impl<'a> Record<'a> {
     pub(crate) fn of(log_source: &'a LogSource<'a>, message: &'a str) -> Self {
         let (id, time, line) = ("1", SystemTime::UNIX_EPOCH, Line::parse(message));
         let (extracted, names) = (Extracted::NONE, Names::none());
-        Self { log_source, id, time, message, escaped: None, extracted, line, place: 0, names }
+        let (escaped, parsed, place) = (None, None, 0);
+        Self { log_source, id, time, message, escaped, extracted, line, parsed, place, names }
     }
 
     /// The kind of a log event of Lambda: that of a function, or a platform log event wherever it

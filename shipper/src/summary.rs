@@ -69,6 +69,9 @@ pub struct Summary {
     /// The age of the oldest log event at the end.
     #[serde(rename = "lag_ms", serialize_with = "lag", skip_serializing_if = "Option::is_none")]
     pub lag: Option<Duration>,
+    /// The number of log events whose fields were changed, by transform.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub transformed: BTreeMap<ReasonCode, u64>,
     /// The number of redacted messages, by pattern.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub redacted: BTreeMap<ReasonCode, u64>,
@@ -167,6 +170,7 @@ impl Summary {
             bytes_decoded: 0,
             duration: Duration::ZERO,
             lag: None,
+            transformed: BTreeMap::new(),
             redacted: BTreeMap::new(),
             oldest: None,
             destinations: BTreeMap::new(),
@@ -182,6 +186,13 @@ impl Summary {
     pub fn note_times(&mut self, delivery: &Delivery<'_>) {
         let times = delivery.log_events.iter().map(|event| event.timestamp);
         self.oldest = times.chain(self.oldest).min();
+    }
+
+    /// Counts log events whose fields were changed.
+    pub fn count_transformed(&mut self, counts: BTreeMap<ReasonCode, u64>) {
+        for (transform, log_events) in counts {
+            *self.transformed.entry(transform).or_default() += log_events;
+        }
     }
 
     /// Counts redacted messages.

@@ -27,6 +27,7 @@ mod otlp;
 mod processing;
 mod risks;
 mod routes;
+mod rule;
 mod s3;
 pub(crate) mod schema;
 mod sending;
@@ -36,6 +37,7 @@ mod splunk_hec;
 mod sumologic;
 pub(crate) mod tags;
 mod tls;
+mod transform;
 mod undelivered;
 mod url;
 
@@ -164,11 +166,12 @@ struct Settings {
 }
 
 /// Formats that need more than a pattern.
-const FORMATS: [Format; 9] = [
+const FORMATS: [Format; 10] = [
     processing::PATTERN,
-    processing::REGEX,
     elasticsearch::INDEX,
+    rule::REGEX,
     s3::PREFIX,
+    transform::GROUPS,
     undelivered::PREFIX,
     undelivered::QUEUE_URL,
     url::SECRET_URL,

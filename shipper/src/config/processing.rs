@@ -6,20 +6,13 @@ use boon::Format;
 use regex::Regex;
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::rule::{Name, RuleSettings, has, regex};
 use super::schema::{FieldError, check_text, some_of};
-use crate::counts::OWN_LOG_GROUP;
+use super::transform;
 use crate::destination::ReasonCode;
-use crate::line::{Kind, Level};
-use crate::log_source_value::LogSourceValue;
-use crate::processing::{
-    Condition, MessagePattern, NOT_INCLUDED, Named, Pattern, Processing, Ratio, Redaction, Rule,
-};
-
-/// The error for an empty list, which would match every log event.
-pub(super) const NONE: &str = "is empty, which would match every log event; remove it, or list at least one \
-    value";
+use crate::processing::{Named, Pattern, Processing, Ratio, Redaction, Transforms};
 
 /// The fields of `processing`.
 #[derive(Deserialize, JsonSchema)]
@@ -33,38 +26,13 @@ pub(super) struct Settings {
     #[serde(default)]
     sample: Vec<Sample>,
     #[serde(default)]
+    transform: Vec<transform::Settings>,
+    #[serde(default)]
     #[schemars(extend("items" = some_of(&Named::ALL.map(Named::name))))]
     redact: Vec<String>,
     #[serde(default)]
     redact_patterns: Vec<PatternSettings>,
 }
-
-#[derive(Deserialize, JsonSchema)]
-struct RuleSettings {
-    name: Name,
-    message: Option<Message>,
-    log_group: Option<NamePattern>,
-    #[serde(default)]
-    kinds: KindNames,
-    #[serde(default)]
-    levels: LevelNames,
-}
-
-/// Kinds of log events.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(extend(
-    "items" = some_of(&Kind::ALL.map(Kind::name)), "minItems" = 1, "errorMessage" = NONE,
-))]
-pub(super) struct KindNames(Vec<String>);
-
-/// Levels of log events.
-#[derive(Default, Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(extend(
-    "items" = some_of(&Level::ALL.map(Level::name)), "minItems" = 1, "errorMessage" = NONE,
-))]
-pub(super) struct LevelNames(Vec<String>);
 
 #[derive(Deserialize, JsonSchema)]
 struct Sample {
@@ -81,40 +49,11 @@ struct PatternSettings {
     replacement: Option<String>,
 }
 
-/// A rule's name, which is its reason in the counts and must be unique.
-#[derive(Deserialize, JsonSchema)]
-#[serde(transparent)]
-#[schemars(extend(
-    "pattern" = "^[a-z0-9_]{1,40}$",
-    "errorMessage" = "must be at most 40 characters of a to z, 0 to 9 and _",
-    "allOf" = [reserved()],
-))]
-pub(super) struct Name(pub(super) String);
-
-/// A pattern for messages.
-#[derive(Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(extend("format" = REGEX.name))]
-pub(super) struct Message(#[schemars(with = "String")] pub(super) MessagePattern);
-
-/// A pattern for names of log groups and log streams.
-#[derive(Deserialize, JsonSchema)]
-#[serde(try_from = "String")]
-#[schemars(extend("format" = REGEX.name))]
-pub(super) struct NamePattern(#[schemars(with = "String")] pub(super) Regex);
-
 /// A pattern to redact in messages.
 #[derive(Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = PATTERN.name))]
 struct Taken(#[schemars(with = "String")] Regex);
-
-fn reserved() -> Value {
-    let (not_included, own_log_group) = (NOT_INCLUDED, OWN_LOG_GROUP);
-    let mut names = vec![not_included.as_str(), own_log_group.as_str()];
-    names.extend(Named::ALL.map(Named::name));
-    json!({"not": {"enum": names}, "errorMessage": "is reserved; choose another name"})
-}
 
 fn not_about_everything(schema: &mut Schema) {
     let conditions = ["message", "log_group", "kinds", "levels"];
@@ -126,31 +65,11 @@ fn not_about_everything(schema: &mut Schema) {
     );
 }
 
-/// A regular expression.
-pub(super) const REGEX: Format =
-    Format { name: "rust-regex", func: |value| check_text(value, |text| regex(text).map(drop)) };
-
 /// A regular expression for redaction.
 pub(super) const PATTERN: Format = Format {
     name: "redact-pattern",
     func: |value| check_text(value, |text| pattern(text).map(drop)),
 };
-
-impl TryFrom<String> for Message {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        MessagePattern::new(&text).map(Self).map_err(|error| no_regex(&text, &error))
-    }
-}
-
-impl TryFrom<String> for NamePattern {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        regex(&text).map(Self)
-    }
-}
 
 impl TryFrom<String> for Taken {
     type Error = String;
@@ -163,16 +82,18 @@ impl TryFrom<String> for Taken {
 impl Settings {
     /// An error for every rule whose name is used by another.
     pub(super) fn repeated_names(&self) -> Vec<FieldError> {
-        let Self { include, exclude, sample, redact_patterns, .. } = self;
+        let Self { include, exclude, sample, transform, redact_patterns, .. } = self;
         let rules = [("include", include), ("exclude", exclude)];
         let rules = rules.iter().flat_map(|(list, rules)| {
             rules.iter().enumerate().map(move |(index, rule)| (*list, index, &rule.name))
         });
         let sample = sample.iter().enumerate().map(|(index, it)| ("sample", index, &it.rule.name));
+        let transform = transform.iter().enumerate();
+        let transform = transform.map(|(index, it)| ("transform", index, &it.rule.name));
         let patterns = redact_patterns.iter().enumerate();
         let patterns = patterns.map(|(index, it)| ("redact_patterns", index, &it.name));
         let mut names = BTreeSet::new();
-        let all = rules.chain(sample).chain(patterns);
+        let all = rules.chain(sample).chain(transform).chain(patterns);
         let repeated = all.filter(|(_, _, Name(name))| !names.insert(name));
         let error = |(list, index, Name(name)): (&str, usize, &Name)| {
             let text = format!("duplicate name {name:?}: another rule has the same name");
@@ -191,44 +112,17 @@ impl Settings {
         let named = Named::ALL.into_iter().filter(|it| has(&self.redact, it.name()));
         // User-defined patterns come first, because they are more specific.
         let redaction = Redaction::new(own.chain(named.map(Pattern::named)).collect());
-        Processing::new(rules(self.include), rules(self.exclude), sample.collect(), redaction)
-    }
-}
-
-impl RuleSettings {
-    fn rule(self) -> Rule {
-        let mut conditions = conditions(&self.kinds, &self.levels);
-        if let Some(NamePattern(regex)) = self.log_group {
-            conditions.push(Condition::LogSource(LogSourceValue::LogGroup, vec![regex]));
+        let transforms = self.transform.into_iter().map(transform::Settings::transform);
+        Processing {
+            include: rules(self.include),
+            exclude: rules(self.exclude),
+            sample: sample.collect(),
+            transforms: Transforms::new(transforms.collect()),
+            redaction,
+            ..Processing::default()
         }
-        let message = self.message.map(|Message(wording)| wording);
-        Rule { name: ReasonCode::from_service(&self.name.0), message, conditions }
+        .if_any()
     }
-}
-
-/// The conditions on kind and level.
-pub(super) fn conditions(
-    KindNames(kinds): &KindNames,
-    LevelNames(levels): &LevelNames,
-) -> Vec<Condition> {
-    let mut conditions = Vec::new();
-    if !kinds.is_empty() {
-        let kinds = Kind::ALL.into_iter().filter(|it| has(kinds, it.name()));
-        conditions.push(Condition::Kinds(kinds.collect()));
-    }
-    if !levels.is_empty() {
-        let levels = Level::ALL.into_iter().filter(|it| has(levels, it.name()));
-        conditions.push(Condition::Levels(levels.collect()));
-    }
-    conditions
-}
-
-fn has(words: &[String], word: &str) -> bool {
-    words.iter().any(|it| it == word)
-}
-
-fn regex(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|error| no_regex(text, &error))
 }
 
 fn pattern(text: &str) -> Result<Regex, String> {
@@ -237,13 +131,6 @@ fn pattern(text: &str) -> Result<Regex, String> {
         return Err("matches the empty string, and therefore every message".to_owned());
     }
     Ok(regex)
-}
-
-fn no_regex(text: &str, error: &regex::Error) -> String {
-    // The last line contains the reason; the lines before it show the position.
-    let error = error.to_string();
-    let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
-    format!("invalid regular expression {text:?}: {reason}")
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::loki;
 use super::names::{LABELS, has_labels, names_of, place, template};
-use super::processing::{KindNames, LevelNames, Message, NONE, Name, NamePattern, conditions};
+use super::rule::{KindNames, LevelNames, Message, NONE, Name, NamePattern, conditions};
 use super::schema::{FieldError, suggestion};
 use crate::destination::ReasonCode;
 use crate::destination::loki::MAX_OWN_LABELS;

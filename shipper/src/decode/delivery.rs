@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use super::extracted_fields::ExtractedFields;
 use super::text::Text;
@@ -67,6 +68,14 @@ pub struct LogEvent<'a> {
     /// Of a stored event: the names that it had at its destination.
     #[serde(default)]
     pub names: Option<BTreeMap<String, StoredName>>,
+    /// Of a stored event: the JSON object that was made of its message.
+    #[serde(borrow, default, deserialize_with = "object")]
+    pub json: Option<&'a str>,
+}
+
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {
+    let written = <&RawValue>::deserialize(deserializer)?.get();
+    Ok(Some(written).filter(|written| written.starts_with('{')))
 }
 
 /// Milliseconds since 1970, limited to the years that RFC 3339 can express (up to 9999). Times out

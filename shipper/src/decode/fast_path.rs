@@ -105,6 +105,7 @@ impl<'a> Reader<'a> {
                 escaped,
                 route: None,
                 names: None,
+                json: None,
             });
             match self.rest.split_first()? {
                 (b',', rest) => self.rest = rest,

@@ -16,7 +16,7 @@ use crate::delivery::{self, Outage, Settings};
 use crate::enclosed::infer_request_ids;
 use crate::log_source;
 use crate::log_sources::LogSources;
-use crate::processing;
+use crate::processing::{self, Applicable, ChangedMessage};
 use crate::record::Record;
 use crate::routing::{Names, Routed};
 use crate::summary::Summary;
@@ -195,8 +195,12 @@ impl<'s> Pipeline<'s> {
             infer_request_ids(&mut records[first..]);
         }
         let mut records = self.admit(records, &targets, first.source);
+        let (changed, applicable) = self.transform(&records, first.source);
+        processing::put_changed(&mut records, &changed);
         let redacted = self.redact(&records);
         processing::put_messages(&mut records, &redacted);
+        let objects = self.objects(&records, &applicable, first.source);
+        processing::put_objects(&mut records, &objects);
         let stored_names = first.only.map(|only| stored_names(only, &deliveries));
         let stored_names = stored_names.unwrap_or_default();
         let routed = self.route(&records, first.only, &stored_names);
@@ -304,6 +308,39 @@ impl<'s> Pipeline<'s> {
         let (routed, unmatched) = router.route(records);
         self.summary.no_route += unmatched;
         Some(routed)
+    }
+
+    /// Changes the fields of JSON messages. Stored events are transformed already.
+    fn transform(
+        &mut self,
+        records: &[Record<'_>],
+        source: Source,
+    ) -> (Vec<Option<ChangedMessage>>, Applicable) {
+        let processing = self.shipper.config.processing.as_ref();
+        let Some(processing) = processing.filter(|_| !source.is_stored()) else {
+            return Default::default();
+        };
+        let (messages, applicable, counts) = processing.transform(records);
+        self.summary.count_transformed(counts);
+        (messages, applicable)
+    }
+
+    /// Makes fields of redacted text messages. Those of stored events are redacted.
+    fn objects(
+        &mut self,
+        records: &[Record<'_>],
+        applicable: &Applicable,
+        source: Source,
+    ) -> Vec<Option<String>> {
+        let Some(processing) = &self.shipper.config.processing else {
+            return Vec::new();
+        };
+        if source.is_stored() {
+            return processing.stored_objects(records);
+        }
+        let (objects, counts) = processing.objects(records, applicable);
+        self.summary.count_transformed(counts);
+        objects
     }
 
     /// Redacts messages.

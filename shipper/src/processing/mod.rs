@@ -1,19 +1,24 @@
-//! Filtering, sampling and redaction of log events.
+//! Filtering, sampling, transforms and redaction of log events.
 //!
 //! A log event goes through [`Processing::filter`], which applies `include`, `exclude` and `sample`
-//! in this order, and then through [`Processing::redact`]. Everything here is a pure function of
-//! log events and rules.
+//! in this order, then through [`Processing::transform`], [`Processing::redact`] and
+//! [`Processing::objects`]. Everything here is a pure function of log events and rules.
 
+mod fields;
+mod parse;
 mod prefilter;
 mod redact;
 mod rule;
 mod sample;
+mod transform;
 
 use std::collections::BTreeMap;
 
+pub use parse::Parse;
 pub use redact::{Named, Pattern, Redaction};
 pub use rule::{Condition, MessagePattern, Rule};
 pub use sample::Ratio;
+pub use transform::{Applicable, ChangedMessage, Transform, Transforms, put_changed, put_objects};
 
 use crate::destination::ReasonCode;
 use crate::line::Line;
@@ -24,7 +29,7 @@ pub(crate) use rule::{AnyPattern, RuleMatcher};
 pub const NOT_INCLUDED: ReasonCode = ReasonCode::new("not_included");
 
 /// All processing rules.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Processing {
     /// If not empty, only log events that match one of these are sent.
     pub include: Vec<Rule>,
@@ -33,23 +38,19 @@ pub struct Processing {
     /// For log events that match one of these, a share of all requests is sent; the first matching
     /// rule applies.
     pub sample: Vec<(Rule, Ratio)>,
+    /// What changes in the fields of log events.
+    pub transforms: Transforms,
     /// What is redacted in messages.
     pub redaction: Redaction,
-    any_pattern: AnyPattern,
+    /// The patterns of `include`, `exclude` and `sample` combined.
+    pub(crate) any_pattern: AnyPattern,
 }
 
 impl Processing {
     /// The rules; `None` if there are none.
-    pub fn new(
-        include: Vec<Rule>,
-        exclude: Vec<Rule>,
-        sample: Vec<(Rule, Ratio)>,
-        redaction: Redaction,
-    ) -> Option<Self> {
-        let any_pattern = AnyPattern::default();
-        let processing = Self { include, exclude, sample, redaction, any_pattern };
-        let is_needed = processing.filters() || !processing.redaction.is_empty();
-        is_needed.then_some(processing)
+    pub fn if_any(self) -> Option<Self> {
+        let has_any = self.filters() || !self.transforms.is_empty() || !self.redaction.is_empty();
+        has_any.then_some(self)
     }
 
     fn filters(&self) -> bool {
@@ -103,6 +104,41 @@ impl Processing {
             .collect()
     }
 
+    /// The messages with changed JSON objects, by the index of their record; the transforms of each
+    /// record; and the number of log events for each transform.
+    pub fn transform(
+        &self,
+        records: &[Record<'_>],
+    ) -> (Vec<Option<ChangedMessage>>, Applicable, BTreeMap<ReasonCode, u64>) {
+        let mut counts = BTreeMap::new();
+        let applicable = self.transforms.applicable(records);
+        let messages = self.transforms.messages(records, &applicable, &mut counts);
+        (messages, applicable, counts)
+    }
+
+    /// The objects made of text messages, by the index of their record, and the number of log
+    /// events for each transform. The messages must have been redacted.
+    pub fn objects(
+        &self,
+        records: &[Record<'_>],
+        applicable: &Applicable,
+    ) -> (Vec<Option<String>>, BTreeMap<ReasonCode, u64>) {
+        let mut counts = BTreeMap::new();
+        let objects = self.transforms.objects(records, applicable, &self.redaction, &mut counts);
+        (objects, counts)
+    }
+
+    /// The redacted objects of stored events, by the index of their record.
+    pub fn stored_objects(&self, records: &[Record<'_>]) -> Vec<Option<String>> {
+        if self.redaction.is_empty() {
+            return Vec::new();
+        }
+        let redacted = |record: &Record<'_>| {
+            record.parsed.and_then(|object| self.redaction.redact(object, &mut BTreeMap::new()))
+        };
+        records.iter().map(redacted).collect()
+    }
+
     /// The redacted messages, by the index of their record, and the number of log events for each
     /// pattern.
     pub fn redact(
@@ -136,6 +172,8 @@ pub fn put_messages<'r>(records: &mut [Record<'r>], messages: &'r [Option<String
             record.extracted = record.extracted.of_system();
             record.message = message;
             record.escaped = None;
+            // An object beside the message is redacted by itself.
+            line.json = line.json.or(record.parsed);
             record.line = line;
         }
     }

@@ -9,6 +9,15 @@ use crate::log_source_value::LogSourceValue;
 const A: &str = "aaaaaaaa-1234-4697-b07a-ac58fc914c95";
 const B: &str = "bbbbbbbb-1234-4697-b07a-ac58fc914c95";
 
+fn processing_of(
+    include: Vec<Rule>,
+    exclude: Vec<Rule>,
+    sample: Vec<(Rule, Ratio)>,
+    redaction: Redaction,
+) -> Option<Processing> {
+    Processing { include, exclude, sample, redaction, ..Processing::default() }.if_any()
+}
+
 /// The records to send, and the numbers of the others by rule.
 fn filter<'r>(
     processing: &Processing,
@@ -73,11 +82,11 @@ fn log_events_are_excluded_by_message_kind_level_and_log_group() {
             ),
         ]
     };
-    let processing = Processing::new(Vec::new(), exclude(), Vec::new(), Redaction::default());
+    let processing = processing_of(Vec::new(), exclude(), Vec::new(), Redaction::default());
     let (sent, counts) = filtered(processing, "/aws/lambda/f", &lines);
     assert_eq!(sent, ["[INFO] y", "an order"]);
     assert_eq!(counts, dropped(&[("debug", 1), ("health", 1), ("platform", 1)]));
-    let processing = Processing::new(Vec::new(), exclude(), Vec::new(), Redaction::default());
+    let processing = processing_of(Vec::new(), exclude(), Vec::new(), Redaction::default());
     assert_eq!(filtered(processing, "/other", &lines).0, ["[INFO] y"]);
 }
 
@@ -86,7 +95,7 @@ fn with_include_rules_only_matching_log_events_are_sent_unless_excluded() {
     let include =
         vec![rule("orders", Some("order"), Vec::new()), rule("paid", Some("paid"), Vec::new())];
     let exclude = vec![rule("test", Some("test"), Vec::new())];
-    let processing = Processing::new(include, exclude, Vec::new(), Redaction::default());
+    let processing = processing_of(include, exclude, Vec::new(), Redaction::default());
     let (sent, counts) = filtered(processing, "g", &["an order", "a test order", "paid", "else"]);
     assert_eq!(sent, ["an order", "paid"]);
     assert_eq!(counts, dropped(&[("not_included", 1), ("test", 1)]));
@@ -94,7 +103,7 @@ fn with_include_rules_only_matching_log_events_are_sent_unless_excluded() {
 
 fn sampled(share: f64) -> Option<Processing> {
     let sample = vec![(rule("few", None, Vec::new()), Ratio::new(share))];
-    Processing::new(Vec::new(), Vec::new(), sample, Redaction::default())
+    processing_of(Vec::new(), Vec::new(), sample, Redaction::default())
 }
 
 #[test]
@@ -203,7 +212,7 @@ fn redacted_messages_replace_messages_and_their_fields() {
         "[WARN] jane@example.com",
     ]);
     let redaction = Redaction::new(vec![Pattern::named(Named::Email)]);
-    let processing = Processing::new(Vec::new(), Vec::new(), Vec::new(), redaction).unwrap();
+    let processing = processing_of(Vec::new(), Vec::new(), Vec::new(), redaction).unwrap();
     let (mut sent, dropped) = filter(&processing, records(&log_source, &messages));
     assert!(dropped.is_empty());
     let (redacted, counts) = processing.redact(&sent);
@@ -221,7 +230,7 @@ fn redacted_messages_replace_messages_and_their_fields() {
 
 #[test]
 fn without_rules_there_is_no_processing() {
-    let none = Processing::new(Vec::new(), Vec::new(), Vec::new(), Redaction::default());
+    let none = processing_of(Vec::new(), Vec::new(), Vec::new(), Redaction::default());
     assert!(none.is_none());
 }
 
@@ -280,7 +289,176 @@ proptest! {
 #[test]
 fn a_rule_for_info_matches_a_notice() {
     let exclude = vec![rule("info", None, vec![Condition::Levels(vec![Level::Info])])];
-    let processing = Processing::new(Vec::new(), exclude, Vec::new(), Redaction::default());
+    let processing = processing_of(Vec::new(), exclude, Vec::new(), Redaction::default());
     let (sent, _) = filtered(processing, "/aws/lambda/f", &["[NOTICE] x", "[WARN] y"]);
     assert_eq!(sent, ["[WARN] y"]);
+}
+
+/// A transform that changes nothing.
+fn transform(name: &str, conditions: Vec<Condition>) -> Transform {
+    Transform {
+        rule: rule(name, None, conditions),
+        parse: None,
+        drop: Vec::new(),
+        rename: Vec::new(),
+        set: Vec::new(),
+    }
+}
+
+fn drop_fields(name: &str, paths: &[&str]) -> Transform {
+    Transform { drop: messages(paths), ..transform(name, Vec::new()) }
+}
+
+/// A message and its object.
+type Found = (String, Option<String>);
+
+/// The messages and objects after all transforms and the redaction, and the counts.
+fn transformed(
+    transforms: Vec<Transform>,
+    redaction: Redaction,
+    lines: &[&str],
+) -> (Vec<Found>, Vec<(String, u64)>) {
+    let processing =
+        Processing { transforms: Transforms::new(transforms), redaction, ..Processing::default() };
+    let log_source = LogSource::new("1", "g", "s");
+    let messages = messages(lines);
+    let mut records = records(&log_source, &messages);
+    let (changed, applicable, mut counts) = processing.transform(&records);
+    put_changed(&mut records, &changed);
+    let (redacted, _) = processing.redact(&records);
+    put_messages(&mut records, &redacted);
+    let (objects, of_objects) = processing.objects(&records, &applicable);
+    put_objects(&mut records, &objects);
+    counts.extend(of_objects);
+    let found = records
+        .iter()
+        .map(|record| (record.message.to_owned(), record.line.json.map(str::to_owned)));
+    (found.collect(), dropped_by(counts))
+}
+
+fn dropped_by(counts: BTreeMap<ReasonCode, u64>) -> Vec<(String, u64)> {
+    counts.into_iter().map(|(name, count)| (name.as_str().to_owned(), count)).collect()
+}
+
+#[test]
+fn a_dropped_field_is_gone_from_the_message_too() {
+    let columns = format!("2023-11-06T10:00:00.000Z\t{A}\tINFO\t");
+    let in_columns = format!("{columns}{{\"mail\":\"x\",\"n\":1.50}}\n");
+    let lines =
+        ["{\"mail\":\"x\",\"n\":1.50}", &in_columns, "order: {\"n\":1, \"mail\":2}", "mail"];
+    let (found, counts) =
+        transformed(vec![drop_fields("private", &["mail"])], Redaction::default(), &lines);
+    let object = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        found,
+        [
+            ("{\"n\":1.50}".to_owned(), object("{\"n\":1.50}")),
+            (format!("{columns}{{\"n\":1.50}}\n"), object("{\"n\":1.50}")),
+            ("order: {\"n\":1}".to_owned(), object("{\"n\":1}")),
+            ("mail".to_owned(), None),
+        ]
+    );
+    assert_eq!(counts, dropped(&[("private", 3)]));
+}
+
+#[test]
+fn an_unchanged_message_stays_as_written_and_is_not_counted() {
+    let lines = ["{ \"a\" : 1 }", "REPORT RequestId: x", "{\"mail\":NaN}"];
+    let (found, counts) =
+        transformed(vec![drop_fields("private", &["mail"])], Redaction::default(), &lines);
+    assert_eq!(found.iter().map(|(message, _)| message.as_str()).collect::<Vec<_>>(), lines);
+    assert_eq!(counts, dropped(&[]));
+}
+
+#[test]
+fn transforms_apply_in_order_and_judge_the_message_as_logged() {
+    let quoted = |text: &str| serde_json::value::to_raw_value(text).unwrap();
+    let swap = Transform {
+        rename: vec![
+            ("a".into(), "b".into()),
+            ("b".into(), "a".into()),
+            ("grade".into(), "level".into()),
+        ],
+        ..transform("swap", Vec::new())
+    };
+    let set = Transform {
+        set: vec![("team.name".into(), quoted("payments"))],
+        ..transform("set", vec![Condition::Levels(vec![Level::Error])])
+    };
+    let log_source = LogSource::new("1", "g", "s");
+    let messages = messages(&["{\"a\":1,\"b\":2,\"grade\":\"error\"}", "{\"level\":\"error\"}"]);
+    let processing =
+        Processing { transforms: Transforms::new(vec![swap, set]), ..Processing::default() };
+    let mut records = records(&log_source, &messages);
+    let (changed, _, counts) = processing.transform(&records);
+    put_changed(&mut records, &changed);
+    // A renamed field gives the level.
+    assert_eq!(records[0].line.level, Some(Level::Error));
+    assert_eq!(records[0].message, "{\"b\":1,\"a\":2,\"level\":\"error\"}");
+    assert_eq!(records[1].message, "{\"level\":\"error\",\"team\":{\"name\":\"payments\"}}");
+    assert_eq!(dropped_by(counts), dropped(&[("set", 1), ("swap", 1)]));
+}
+
+#[test]
+fn what_was_found_in_a_dropped_field_stays() {
+    let log_source = LogSource::new("1", "g", "s");
+    let messages = [format!("{{\"level\":\"warn\",\"requestId\":\"{A}\",\"x\":1}}")];
+    let processing = Processing {
+        transforms: Transforms::new(vec![drop_fields("short", &["level", "requestId"])]),
+        ..Processing::default()
+    };
+    let mut records = records(&log_source, &messages);
+    let (changed, _, _) = processing.transform(&records);
+    put_changed(&mut records, &changed);
+    assert_eq!(records[0].line.json, Some("{\"x\":1}"));
+    assert_eq!(records[0].line.level, Some(Level::Warn));
+    assert_eq!(records[0].line.request_id.as_deref(), Some(A));
+}
+
+#[test]
+fn fields_of_a_text_message_are_sent_beside_it() {
+    let parse = Transform { parse: Some(Parse::Logfmt), ..transform("logfmt", Vec::new()) };
+    let lines = ["level=warn msg=\"out of stock\" sku=7", "no fields", "{\"a\":\"b=c\"}"];
+    let (found, counts) =
+        transformed(vec![parse, drop_fields("sku", &["sku"])], Redaction::default(), &lines);
+    let object = "{\"level\":\"warn\",\"msg\":\"out of stock\"}";
+    assert_eq!(
+        found,
+        [
+            (lines[0].to_owned(), Some(object.to_owned())),
+            (lines[1].to_owned(), None),
+            (lines[2].to_owned(), Some(lines[2].to_owned())),
+        ]
+    );
+    assert_eq!(counts, dropped(&[("logfmt", 1), ("sku", 1)]));
+}
+
+#[test]
+fn a_secret_known_by_the_words_around_it_is_not_in_parsed_fields() {
+    let parse = Transform { parse: Some(Parse::Logfmt), ..transform("logfmt", Vec::new()) };
+    let password =
+        Pattern::own(ReasonCode::new("password"), Regex::new("password=\\S+").unwrap(), None);
+    let redaction = Redaction::new(vec![password, Pattern::named(Named::Email)]);
+    let lines = ["user=jane@example.com password=hunter2 a=1"];
+    let (found, _) = transformed(vec![parse], redaction, &lines);
+    assert_eq!(found[0].0, "user=[redacted:email] [redacted:password] a=1");
+    assert_eq!(found[0].1.as_deref(), Some("{\"user\":\"[redacted:email]\",\"a\":\"1\"}"));
+}
+
+proptest! {
+    #[test]
+    fn any_message_is_transformed_to_valid_json_or_stays(
+        before in "[a-z ]{0,5}", object in "\\{\"a\":(1|\"x\"|\\{\"b\":[1-9]\\.0\\}|\\[\\{\"b\":2\\}\\])(,\"c\":null)?\\}", after in "\n?",
+    ) {
+        let message = format!("{before}{object}{after}");
+        let (found, _) = transformed(vec![drop_fields("x", &["a.b", "c"])], Redaction::default(), &[&message]);
+        let (changed, json) = &found[0];
+        if let Some(json) = json {
+            prop_assert!(serde_json::from_str::<serde_json::Value>(json).is_ok());
+            prop_assert!(!json.contains("\"b\"") && !json.contains("\"c\""));
+            prop_assert_eq!(changed, &format!("{before}{json}{after}"));
+        } else {
+            prop_assert_eq!(changed, &message);
+        }
+    }
 }

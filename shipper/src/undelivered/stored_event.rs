@@ -2,7 +2,8 @@
 //! reasons, compressed.
 //!
 //! It contains no configuration and no request, so that it is delivered with the current
-//! configuration, under the names that it had. It has passed the processing rules, and is only redacted again.
+//! configuration, under the names that it had. It has passed the processing rules and transforms, and
+//! is only redacted again.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -12,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use super::rfc3339::rfc3339;
 use crate::decode::Extracted;
@@ -169,6 +171,8 @@ impl Serialize for LogEvents<'_> {
             names: &'a Names,
             #[serde(rename = "extractedFields", skip_serializing_if = "Fields::is_empty")]
             extracted: Fields<'a>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            json: Option<&'a RawValue>,
         }
 
         serializer.collect_seq(self.0.iter().map(|record| LogEvent {
@@ -178,6 +182,7 @@ impl Serialize for LogEvents<'_> {
             route: record.names.route(),
             names: record.names,
             extracted: Fields(record.extracted),
+            json: record.parsed.and_then(|object| serde_json::from_str(object).ok()),
         }))
     }
 }
@@ -320,6 +325,26 @@ mod tests {
         assert_eq!(document["owner"], "123456789012");
         assert_eq!(document["logGroup"], "/central");
         assert_eq!(document["logEvents"][0]["extractedFields"], fields);
+    }
+
+    #[test]
+    fn a_stored_event_keeps_the_fields_of_a_text_message() {
+        let log_source = LogSource::new("1", "g", "s");
+        let object = r#"{"n":12345678901234567890123,"half":"\ud800"}"#;
+        let record = Record { parsed: Some(object), ..Record::of(&log_source, "n=1") };
+        let stored = StoredEvent {
+            destination: "search",
+            log_source: &log_source,
+            records: vec![&record],
+            reasons: BTreeMap::new(),
+        };
+        let document = stored.document(SystemTime::UNIX_EPOCH);
+        let decoded = decode::gunzip(&document, 1 << 20, Vec::new()).unwrap();
+        let mut texts = Vec::new();
+        let delivery = decode::parse(&decoded, &mut texts).unwrap();
+        let again = Record::new(&log_source, &delivery.log_events[0]);
+        assert_eq!((again.parsed, again.line.json), (Some(object), Some(object)));
+        assert_eq!(again.message, "n=1");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::bulk::Bulk;
+use crate::bulk::{Behavior, Bulk};
 use crate::event;
+use crate::http::Response;
 use crate::lambda::Lambda;
+use crate::storage::Storage;
 use crate::{PAYLOAD, SECRET};
 
 const ID: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
@@ -108,9 +110,6 @@ fn metrics_equal_the_summary() {
 
 #[test]
 fn payloads_and_secrets_never_appear_in_output() {
-    use crate::bulk::Behavior;
-    use crate::http::Response;
-
     // The cluster quotes credentials and documents in every response.
     let quotes = |status| Response::new(status, format!("{SECRET} is wrong for {PAYLOAD}"));
     for behavior in [
@@ -149,4 +148,64 @@ fn payloads_and_secrets_never_appear_in_output() {
     ] {
         assert!(lambda.invoke(&event).result.is_err());
     }
+}
+
+#[test]
+fn fields_are_transformed_and_counted_by_name() {
+    let bulk = Bulk::start();
+    let config = config(
+        &bulk,
+        &json!({"processing": {
+            "transform": [
+                {"name": "private", "drop_fields": ["customer.mail"], "set_fields": {"team": "payments"}},
+                {"name": "access", "message": "^GET ", "parse_regex": "^(?P<verb>[A-Z]+) (?P<path>[^ ]+)", "rename_fields": {"path": "url.path"}},
+            ],
+            "redact": ["email"],
+        }}),
+    );
+    let json = r#"{"customer":{"mail":"jane@example.com","id":12345678901234567890123}}"#;
+    let text = "GET /orders?mail=jane@example.com 200";
+    let invoked = Lambda::start(&config).invoke(&event::with(&[json, text, "nothing"]));
+    let bodies = bulk.held().messages;
+    let changed = r#"{"customer":{"id":12345678901234567890123},"team":"payments"}"#;
+    assert!(bodies.iter().any(|message| message == changed), "{bodies:?}");
+    let documents = bulk.documents();
+    let of = |start: &str| {
+        documents.iter().find(|it| it["message"].as_str().unwrap().starts_with(start)).unwrap()
+    };
+    assert_eq!(of("{")["json"]["team"], "payments");
+    let parsed = json!({"verb": "GET", "url": {"path": "/orders?mail=[redacted:email]"}});
+    assert_eq!(of("GET")["json"], parsed);
+    assert_eq!(of("nothing").get("json"), None);
+    assert_eq!(invoked.summary["transformed"], json!({"access": 1, "private": 1}));
+    assert_eq!(invoked.summary["redacted"], json!({"email": 1}));
+}
+
+#[test]
+fn a_stored_event_has_its_changed_fields_and_is_not_transformed_again() {
+    let busy = Behavior::RejectsWith(Response::new(429, "").with("retry-after", "3600"));
+    let (bulk, storage) = (Bulk::with_behaviors([busy]), Storage::start());
+    let config = |transform: Value| {
+        json!({
+            "destinations": {"search": bulk.config()},
+            "undelivered": storage.config_with_queue(),
+            "processing": {"transform": transform, "redact": ["email"]},
+        })
+    };
+    let first = json!([{"name": "a", "parse": "logfmt", "rename_fields": {"x": "y"}}]);
+    let event = event::with(&["x=1 z=2", r#"{"x":1}"#]);
+    let invoked = Lambda::start_with_aws(&config(first), &storage.url()).invoke(&event);
+    assert_eq!(invoked.summary["destinations"]["search"]["stored"], 2, "{}", invoked.summary);
+    // With another configuration, which would change it again.
+    let second = json!([{"name": "b", "parse": "logfmt", "drop_fields": ["y", "z"]}]);
+    let mut lambda = Lambda::start_with_aws(&config(second), &storage.url());
+    let invoked = lambda.invoke(&storage.receive(10).unwrap());
+    assert_eq!(invoked.summary["destinations"]["search"]["delivered"], 2, "{}", invoked.summary);
+    assert_eq!(invoked.summary.get("transformed"), None);
+    let mut documents = bulk.documents();
+    documents.sort_by_key(|document| document["message"].to_string());
+    let found: Vec<_> = documents.iter().map(|it| (&it["message"], &it["json"])).collect();
+    let (text, json) = (json!("x=1 z=2"), json!(r#"{"y":1}"#));
+    let (of_text, of_json) = (json!({"y": "1", "z": "2"}), json!({"y": 1}));
+    assert_eq!(found, [(&text, &of_text), (&json, &of_json)]);
 }
