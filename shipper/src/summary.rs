@@ -56,6 +56,9 @@ pub struct Summary {
     pub log_group: Option<String>,
     /// The number of log events.
     pub log_events: usize,
+    /// The number of log events that were joined to the one before.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub joined: usize,
     /// The number of log events that no route matches.
     #[serde(skip_serializing_if = "is_zero")]
     pub no_route: usize,
@@ -165,6 +168,7 @@ impl Summary {
             message_type: None,
             log_group: None,
             log_events: 0,
+            joined: 0,
             no_route: 0,
             bytes_in,
             bytes_decoded: 0,

@@ -9,14 +9,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::rule::{Name, RuleSettings, has, regex};
-use super::schema::{FieldError, check_text, some_of};
+use super::schema::{FieldError, check_text, size, some_of};
 use super::transform;
 use crate::destination::ReasonCode;
-use crate::processing::{Named, Pattern, Processing, Ratio, Redaction, Transforms};
+use crate::processing::{JoinLines, Named, Pattern, Processing, Ratio, Redaction, Transforms};
 
 /// The fields of `processing`.
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct Settings {
+    join_lines: Option<Join>,
     #[serde(default)]
     #[schemars(transform = not_about_everything)]
     include: Vec<RuleSettings>,
@@ -32,6 +33,17 @@ pub(super) struct Settings {
     redact: Vec<String>,
     #[serde(default)]
     redact_patterns: Vec<PatternSettings>,
+}
+
+/// The bounds of joined log events.
+#[derive(Deserialize, JsonSchema)]
+struct Join {
+    #[serde(default = "size::<100>")]
+    #[schemars(range(min = 2, max = 10_000))]
+    max_lines: usize,
+    #[serde(default = "size::<65_536>")]
+    #[schemars(range(min = 1_024, max = 1_048_576))]
+    max_bytes: usize,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -113,7 +125,9 @@ impl Settings {
         // User-defined patterns come first, because they are more specific.
         let redaction = Redaction::new(own.chain(named.map(Pattern::named)).collect());
         let transforms = self.transform.into_iter().map(transform::Settings::transform);
+        let join = |Join { max_lines, max_bytes }| JoinLines { max_lines, max_bytes };
         Processing {
+            join_lines: self.join_lines.map(join),
             include: rules(self.include),
             exclude: rules(self.exclude),
             sample: sample.collect(),

@@ -16,7 +16,7 @@ use crate::delivery::{self, Outage, Settings};
 use crate::enclosed::infer_request_ids;
 use crate::log_source;
 use crate::log_sources::LogSources;
-use crate::processing::{self, Applicable, ChangedMessage};
+use crate::processing::{self, Applicable, ChangedMessage, Joined};
 use crate::record::Record;
 use crate::routing::{Names, Routed};
 use crate::summary::Summary;
@@ -194,6 +194,8 @@ impl<'s> Pipeline<'s> {
             records.extend(log_sources.records());
             infer_request_ids(&mut records[first..]);
         }
+        let joined = self.join(&records, first.source);
+        self.summary.joined += processing::put_joined(&mut records, &joined);
         let mut records = self.admit(records, &targets, first.source);
         let (changed, applicable) = self.transform(&records, first.source);
         processing::put_changed(&mut records, &changed);
@@ -257,6 +259,14 @@ impl<'s> Pipeline<'s> {
         for log_source in log_sources {
             log_source.set_tags(|it| tables.tags(it.owner, it.group, it.function));
         }
+    }
+
+    /// The stack traces whose log events become one record. Those of stored events are joined
+    /// already.
+    fn join(&self, records: &[Record<'_>], source: Source) -> Vec<Joined> {
+        let processing = self.shipper.config.processing.as_ref();
+        let join_lines = processing.and_then(|it| it.join_lines).filter(|_| !source.is_stored());
+        join_lines.map(|join_lines| join_lines.join(records)).unwrap_or_default()
     }
 
     /// Applies the filter and sampling rules. Stored events have passed them before, and lack the

@@ -5,6 +5,7 @@
 //! [`Processing::objects`]. Everything here is a pure function of log events and rules.
 
 mod fields;
+mod join;
 mod parse;
 mod prefilter;
 mod redact;
@@ -14,6 +15,7 @@ mod transform;
 
 use std::collections::BTreeMap;
 
+pub use join::{JoinLines, Joined, put_joined};
 pub use parse::Parse;
 pub use redact::{Named, Pattern, Redaction};
 pub use rule::{Condition, MessagePattern, Rule};
@@ -31,6 +33,8 @@ pub const NOT_INCLUDED: ReasonCode = ReasonCode::new("not_included");
 /// All processing rules.
 #[derive(Debug, Default)]
 pub struct Processing {
+    /// Joins the log events of a stack trace, before all rules.
+    pub join_lines: Option<JoinLines>,
     /// If not empty, only log events that match one of these are sent.
     pub include: Vec<Rule>,
     /// Log events that match one of these are dropped.
@@ -49,7 +53,10 @@ pub struct Processing {
 impl Processing {
     /// The rules; `None` if there are none.
     pub fn if_any(self) -> Option<Self> {
-        let has_any = self.filters() || !self.transforms.is_empty() || !self.redaction.is_empty();
+        let has_any = self.filters()
+            || self.join_lines.is_some()
+            || !self.transforms.is_empty()
+            || !self.redaction.is_empty();
         has_any.then_some(self)
     }
 

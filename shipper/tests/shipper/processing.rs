@@ -6,6 +6,7 @@ use crate::bulk::{Behavior, Bulk};
 use crate::event;
 use crate::http::Response;
 use crate::lambda::Lambda;
+use crate::settled::settled;
 use crate::storage::Storage;
 use crate::{PAYLOAD, SECRET};
 
@@ -208,4 +209,30 @@ fn a_stored_event_has_its_changed_fields_and_is_not_transformed_again() {
     let (text, json) = (json!("x=1 z=2"), json!(r#"{"y":1}"#));
     let (of_text, of_json) = (json!({"y": "1", "z": "2"}), json!({"y": 1}));
     assert_eq!(found, [(&text, &of_text), (&json, &of_json)]);
+}
+
+#[test]
+fn the_lines_of_a_stack_trace_are_one_record_and_all_log_events_are_counted() {
+    let bulk = Bulk::start();
+    let config = json!({
+        "destinations": {"search": bulk.config()},
+        "processing": {"join_lines": {}, "exclude": [{"name": "errors", "levels": ["error"], "message": "Boom"}]},
+    });
+    // <https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/lang/Throwable.html>
+    let sent = [
+        "an order",
+        "LowLevelException",
+        "\tat Junk.e(Junk.java:30)",
+        "\t... 3 more",
+        "Boom",
+        "\tat Junk.a(Junk.java:13)",
+    ]
+    .map(str::to_owned);
+    let invoked = Lambda::start(&config).invoke(&event::with(&sent));
+    let mut held = bulk.held();
+    held.messages.sort();
+    assert_eq!(held.messages, [sent[1..4].join("\n"), sent[0].clone()]);
+    let counts = settled(&invoked, "search", &sent, &held);
+    assert_eq!(invoked.summary["joined"], 3);
+    assert_eq!((counts.get("received"), counts.get("dropped")), (3, 1));
 }
