@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 /// A request, as far as it was read.
 #[derive(Clone, Debug)]
@@ -26,10 +27,15 @@ impl Request {
     }
 }
 
-/// A URL without a listener: its port was free just now.
+/// A URL without a listener. Its port is taken, so that no server of another test gets it.
 pub(crate) fn unused_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
+    static TAKEN: Mutex<Vec<Socket>> = Mutex::new(Vec::new());
+
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    TAKEN.lock().unwrap().push(socket);
+    format!("http://{address}")
 }
 
 /// The reply to a request.
