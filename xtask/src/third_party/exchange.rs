@@ -156,6 +156,9 @@ fn normalize(exchange: &mut Exchange, written: Written) {
         }
         request.body = records.to_string();
     }
+    if request.target.ends_with("/v1/logs") {
+        request.body = without_observed_times(&request.body);
+    }
     // The machine's name.
     response.headers.remove("x-server-hostname");
     response.body = without_ports(&response.body);
@@ -163,6 +166,31 @@ fn normalize(exchange: &mut Exchange, written: Written) {
         let after = rest.trim_start_matches(|character: char| !character.is_whitespace());
         response.body = format!("{before}{DATA}{{folder}}{after}");
     }
+}
+
+/// OTLP with zeros for `observed_time_unix_nano`, which is the time of the run: field 11 of 64 bits,
+/// whose highest byte is the same for decades.
+fn without_observed_times(body: &str) -> String {
+    const FIELD: &str = "59";
+    const HIGHEST: &str = "18";
+    const DIGITS: usize = 16;
+
+    let Some(digits) = body.strip_prefix("0x") else {
+        return body.to_owned();
+    };
+    let (mut zeroed, mut rest) = ("0x".to_owned(), digits);
+    while let Some((byte, after)) = rest.split_at_checked(2) {
+        zeroed.push_str(byte);
+        rest = after;
+        if let Some((time, after)) = rest.split_at_checked(DIGITS)
+            && byte == FIELD
+            && time.ends_with(HIGHEST)
+        {
+            zeroed.push_str(&"0".repeat(DIGITS));
+            rest = after;
+        }
+    }
+    zeroed
 }
 
 /// With `00000` for a port: as long, since lengths are written before text.
