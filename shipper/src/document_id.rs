@@ -42,8 +42,9 @@ impl DocumentId {
         if id.len() > LONGEST || !id.iter().all(u8::is_ascii_alphanumeric) {
             return body.extend_from_slice(Self::of(piece).to_string().as_bytes());
         }
-        let log_source = xxh3_64(log_source_key(piece.record.log_source));
-        body.extend_from_slice(format!("{log_source:016x}-").as_bytes());
+        let log_source = piece.record.log_source;
+        let hash = || format!("{:016x}-", xxh3_64(log_source_key(log_source)));
+        body.extend_from_slice(log_source.shared_fields.id.get_or_init(hash).as_bytes());
         body.extend_from_slice(id);
         if let Extent::Part { number, .. } = piece.extent {
             body.extend_from_slice(format!("-{number}").as_bytes());

@@ -9,7 +9,7 @@ use super::schema::{FieldError, not_beside};
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::datadog::Datadog;
-use crate::routing::{Allowed, NameField};
+use crate::routing::NameField;
 
 /// The fields of type `datadog`.
 ///
@@ -36,13 +36,12 @@ fn default_site() -> String {
 }
 
 impl Settings {
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
-        templates.take(&mut self.source, NameField::Source, Allowed::All)?;
-        templates.take(&mut self.service, NameField::Service, Allowed::All)?;
-        templates.take(&mut self.tags, NameField::Tags, Allowed::Tag)?;
-        Ok(templates)
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
+        templates.take(&mut self.source, NameField::Source)?;
+        templates.take(&mut self.service, NameField::Service)?;
+        templates.take(&mut self.tags, NameField::Tags)?;
+        Ok(())
     }
 
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {

@@ -196,26 +196,6 @@ impl Settings {
         })
     }
 
-    /// The name of its type.
-    pub(super) fn type_name(&self) -> &'static str {
-        match &self.of_type {
-            OfType::Datadog(_) => "datadog",
-            OfType::Elasticsearch(_) => "elasticsearch",
-            OfType::Firehose(_) => "firehose",
-            OfType::Honeycomb(_) => "honeycomb",
-            OfType::Http(_) => "http",
-            OfType::Kinesis(_) => "kinesis",
-            OfType::Loggly(_) => "loggly",
-            OfType::Logzio(_) => "logzio",
-            OfType::Loki(_) => "loki",
-            OfType::Newrelic(_) => "newrelic",
-            OfType::Otlp(_) => "otlp",
-            OfType::S3(_) => "s3",
-            OfType::SplunkHec(_) => "splunk_hec",
-            OfType::Sumologic(_) => "sumologic",
-        }
-    }
-
     /// The names of labels.
     pub(super) fn labels(&self) -> BTreeSet<String> {
         match &self.of_type {
@@ -225,22 +205,22 @@ impl Settings {
     }
 
     /// Takes the names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
         match &mut self.of_type {
-            OfType::Datadog(settings) => settings.templates(),
-            OfType::Elasticsearch(settings) => settings.templates(),
-            OfType::Honeycomb(settings) => settings.templates(),
-            OfType::Kinesis(settings) => settings.templates(),
-            OfType::Loggly(settings) => settings.templates(),
-            OfType::Loki(settings) => settings.templates(),
-            OfType::S3(settings) => settings.templates(),
-            OfType::SplunkHec(settings) => settings.templates(),
-            OfType::Sumologic(settings) => settings.templates(),
+            OfType::Datadog(settings) => settings.take_templates(templates),
+            OfType::Elasticsearch(settings) => settings.take_templates(templates),
+            OfType::Honeycomb(settings) => settings.take_templates(templates),
+            OfType::Kinesis(settings) => settings.take_templates(templates),
+            OfType::Loggly(settings) => settings.take_templates(templates),
+            OfType::Loki(settings) => settings.take_templates(templates),
+            OfType::S3(settings) => settings.take_templates(templates),
+            OfType::SplunkHec(settings) => settings.take_templates(templates),
+            OfType::Sumologic(settings) => settings.take_templates(templates),
             OfType::Firehose(_)
             | OfType::Http(_)
             | OfType::Logzio(_)
             | OfType::Newrelic(_)
-            | OfType::Otlp(_) => Ok(Templates::default()),
+            | OfType::Otlp(_) => Ok(()),
         }
     }
 

@@ -79,14 +79,13 @@ impl Settings {
         matches!(self.document_ids, DocumentIds::EventId)
     }
 
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
         // Times are written by the destination.
         if index(&self.index).is_ok_and(|index| index.is_none()) {
-            templates.required(&self.index, NameField::Index, Allowed::ElasticsearchIndex)?;
+            templates.required(&self.index, NameField::Index)?;
         }
-        Ok(templates)
+        Ok(())
     }
 
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {

@@ -9,7 +9,7 @@ use super::schema::{FieldError, not_beside};
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::honeycomb::Honeycomb;
-use crate::routing::{Allowed, NameField};
+use crate::routing::NameField;
 
 /// The fields of type `honeycomb`.
 ///
@@ -34,11 +34,10 @@ enum Region {
 }
 
 impl Settings {
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
-        templates.required(&self.dataset, NameField::Dataset, Allowed::Segment)?;
-        Ok(templates)
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
+        templates.required(&self.dataset, NameField::Dataset)?;
+        Ok(())
     }
 
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {

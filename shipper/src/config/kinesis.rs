@@ -11,7 +11,7 @@ use super::url::{HttpUrl, url_of_service};
 use crate::aws::Service;
 use crate::destination::Destination;
 use crate::destination::kinesis::{Kinesis, Partition};
-use crate::routing::{Allowed, NameField};
+use crate::routing::NameField;
 
 /// The fields of type `kinesis`.
 #[derive(Deserialize, JsonSchema)]
@@ -40,11 +40,10 @@ enum PartitionBy {
 }
 
 impl Settings {
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
-        templates.take(&mut self.partition_key, NameField::PartitionKey, Allowed::PartitionKey)?;
-        Ok(templates)
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
+        templates.take(&mut self.partition_key, NameField::PartitionKey)?;
+        Ok(())
     }
 
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {

@@ -8,7 +8,7 @@ use super::schema::FieldError;
 use super::url::{HttpUrl, url_or};
 use crate::destination::Destination;
 use crate::destination::loggly::Loggly;
-use crate::routing::{Allowed, NameField};
+use crate::routing::NameField;
 use crate::secret::Secret;
 
 /// The fields of type `loggly`.
@@ -34,11 +34,12 @@ fn default_tags() -> String {
 }
 
 impl Settings {
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
-        templates.take_from(&mut self.tags, default_tags(), NameField::Tags, Allowed::LogglyTag)?;
-        Ok(templates)
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
+        let mut tags = Some(std::mem::take(&mut self.tags));
+        templates.take(&mut tags, NameField::Tags)?;
+        self.tags = tags.unwrap_or_else(default_tags);
+        Ok(())
     }
 
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {

@@ -15,7 +15,7 @@ use crate::destination::Destination;
 use crate::destination::loki::{
     LATE, Loki, MAX_LINE_BYTES, MAX_OWN_LABELS, MAX_REQUEST_BYTES, Sizes, StructuredMetadata,
 };
-use crate::routing::{Allowed, NameField};
+use crate::routing::NameField;
 
 /// The labels of every stream.
 const ALWAYS: [&str; 4] = ["account", "log_group", "service_name", LATE];
@@ -64,12 +64,11 @@ impl Settings {
         self.labels.keys().cloned().collect()
     }
 
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
-        templates.take(&mut self.tenant, NameField::Tenant, Allowed::LokiTenant)?;
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
+        templates.take(&mut self.tenant, NameField::Tenant)?;
         templates.take_labels(&mut self.labels)?;
-        Ok(templates)
+        Ok(())
     }
 
     /// The limit of a record is at least 10,000 bytes below that of a request.

@@ -60,6 +60,7 @@ use crate::tags::TagSource;
 use crate::undelivered::Undelivered;
 pub use destination::TYPES;
 pub use destination_config::DestinationConfig;
+use names::Templates;
 use risks::MEBIBYTE;
 pub use risks::Risk;
 use routes::UsedTag;
@@ -408,7 +409,8 @@ impl Found {
                 self.risks.push((Risk::InsecureHttp, format!("destinations.{name}.url")));
             }
         }
-        let (destinations, targets) = self.destinations(settings.destinations, has_storage);
+        let (destinations, targets) =
+            self.destinations(settings.destinations, valid_parts, has_storage);
         let names = document["destinations"].as_object().into_iter().flatten();
         let names: Vec<&String> = names.map(|(name, _)| name).collect();
         let used_tags = routes::used_tags(settings.routes.as_deref().unwrap_or_default(), &targets);
@@ -457,6 +459,7 @@ impl Found {
     fn destinations(
         &mut self,
         settings: BTreeMap<String, destination::Settings>,
+        valid_parts: &Value,
         has_storage: bool,
     ) -> (BTreeMap<String, DestinationConfig>, BTreeMap<String, routes::Target>) {
         let mut destinations = BTreeMap::new();
@@ -470,14 +473,13 @@ impl Found {
                      \"undelivered\"",
                 );
             }
-            let destination_type = settings.type_name().to_owned();
             let labels = settings.labels();
-            let templates = settings.templates();
-            match templates.and_then(|templates| Ok((settings.build()?, templates))) {
-                Ok((config, templates)) => {
-                    let naming = templates.into_inner();
-                    let target = routes::Target { destination_type, naming, labels };
-                    targets.insert(name.clone(), target);
+            let destination_type = valid_parts["destinations"][&name]["type"].as_str();
+            let mut templates = Templates::of(destination_type.unwrap_or_default());
+            let taken = settings.take_templates(&mut templates);
+            match taken.and_then(|()| settings.build()) {
+                Ok(config) => {
+                    targets.insert(name.clone(), routes::Target { templates, labels });
                     destinations.insert(name, config);
                 }
                 Err(error) => {

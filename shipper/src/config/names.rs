@@ -8,8 +8,19 @@ use crate::routing::{Allowed, NameField, NameTarget, NameTemplates, Otherwise, T
 /// The field of labels.
 pub(super) const LABELS: &str = "labels";
 
+/// What is allowed in a name of a type; `None` if the type does not have it.
+pub(super) fn allowed_in(destination_type: &str, target: &NameTarget) -> Option<Allowed> {
+    match target {
+        NameTarget::Field(field) => {
+            let mut names = names_of(destination_type).iter();
+            names.find(|(known, _)| known == field).map(|(_, allowed)| *allowed)
+        }
+        NameTarget::Label(_) => (destination_type == "loki").then_some(Allowed::LokiLabel),
+    }
+}
+
 /// The names that a type has, each with what is allowed in it.
-pub(super) fn names_of(destination_type: &str) -> &'static [(NameField, Allowed)] {
+fn names_of(destination_type: &str) -> &'static [(NameField, Allowed)] {
     match destination_type {
         "datadog" => &[
             (NameField::Service, Allowed::All),
@@ -40,24 +51,21 @@ pub(super) fn names_of(destination_type: &str) -> &'static [(NameField, Allowed)
     }
 }
 
-/// Whether a type has labels.
-pub(super) fn has_labels(destination_type: &str) -> bool {
-    destination_type == "loki"
-}
-
 /// Whether the text has values in braces.
 pub(super) fn is_template(text: &str) -> bool {
     text.contains(['{', '}'])
 }
 
 /// The configured templates of a destination.
-#[derive(Default)]
-pub(super) struct Templates(Vec<NameTemplates>);
+pub(super) struct Templates {
+    pub(super) destination_type: String,
+    pub(super) names: Vec<NameTemplates>,
+}
 
 impl Templates {
-    /// The templates.
-    pub(super) fn into_inner(self) -> Vec<NameTemplates> {
-        self.0
+    /// Of a type.
+    pub(super) fn of(destination_type: &str) -> Self {
+        Self { destination_type: destination_type.to_owned(), names: Vec::new() }
     }
 
     /// Takes a name that is a template. Records without a value have the type's default.
@@ -65,40 +73,19 @@ impl Templates {
         &mut self,
         name: &mut Option<String>,
         field: NameField,
-        allowed: Allowed,
     ) -> Result<(), FieldError> {
-        if let Some(text) = name.take_if(|text| is_template(text)) {
-            self.push(NameTarget::Field(field), &text, allowed, Otherwise::Default)?;
+        match name.take_if(|text| is_template(text)) {
+            Some(text) => self.push(NameTarget::Field(field), &text, Otherwise::Default),
+            None => Ok(()),
         }
-        Ok(())
-    }
-
-    /// Takes a name that is a template, and leaves the default for the destination itself.
-    pub(super) fn take_from(
-        &mut self,
-        name: &mut String,
-        default: String,
-        field: NameField,
-        allowed: Allowed,
-    ) -> Result<(), FieldError> {
-        if is_template(name) {
-            let text = std::mem::replace(name, default);
-            self.push(NameTarget::Field(field), &text, allowed, Otherwise::Default)?;
-        }
-        Ok(())
     }
 
     /// Notes a name that must be and may be a template.
-    pub(super) fn required(
-        &mut self,
-        name: &str,
-        field: NameField,
-        allowed: Allowed,
-    ) -> Result<(), FieldError> {
-        if is_template(name) {
-            self.push(NameTarget::Field(field), name, allowed, Otherwise::Unknown)?;
+    pub(super) fn required(&mut self, name: &str, field: NameField) -> Result<(), FieldError> {
+        match is_template(name) {
+            true => self.push(NameTarget::Field(field), name, Otherwise::Unknown),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Takes the labels that are templates. Records without a value do not have the label.
@@ -107,7 +94,7 @@ impl Templates {
         labels: &mut BTreeMap<String, String>,
     ) -> Result<(), FieldError> {
         for (name, text) in labels.extract_if(.., |_, text| is_template(text)) {
-            self.push(NameTarget::Label(name), &text, Allowed::LokiLabel, Otherwise::Default)?;
+            self.push(NameTarget::Label(name), &text, Otherwise::Default)?;
         }
         Ok(())
     }
@@ -116,11 +103,11 @@ impl Templates {
         &mut self,
         target: NameTarget,
         text: &str,
-        allowed: Allowed,
         otherwise: Otherwise,
     ) -> Result<(), FieldError> {
+        let allowed = allowed_in(&self.destination_type, &target).unwrap_or(Allowed::All);
         let template = template(&target, text, allowed)?;
-        self.0.push(NameTemplates { target, templates: vec![template], otherwise });
+        self.names.push(NameTemplates { target, templates: vec![template], otherwise });
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::loki;
-use super::names::{LABELS, has_labels, names_of, place, template};
+use super::names::{LABELS, Templates, allowed_in, place, template};
 use super::rule::{KindNames, LevelNames, Message, NONE, Name, NamePattern, conditions};
 use super::schema::{FieldError, suggestion};
 use crate::destination::ReasonCode;
@@ -91,10 +91,8 @@ fn some(schema: &mut Schema) {
 
 /// What routes need of a destination.
 pub(super) struct Target {
-    /// Its type.
-    pub(super) destination_type: String,
-    /// Its own names.
-    pub(super) naming: Vec<NameTemplates>,
+    /// Its type and its own names.
+    pub(super) templates: Templates,
     /// The names of its own labels.
     pub(super) labels: BTreeSet<String>,
 }
@@ -150,7 +148,7 @@ impl UsedTag {
 pub(super) fn used_tags(routes: &[Settings], targets: &BTreeMap<String, Target>) -> Vec<UsedTag> {
     let mut used = Vec::new();
     for (name, target) in targets {
-        for names in &target.naming {
+        for names in &target.templates.names {
             let place = format!("destinations.{name}.{}", place(&names.target));
             used.extend(names.templates.iter().flat_map(|it| UsedTag::of(it, &place)));
         }
@@ -161,13 +159,11 @@ pub(super) fn used_tags(routes: &[Settings], targets: &BTreeMap<String, Target>)
             place: format!("routes[{index}].match.tags.{key}"),
             need: Need::InMatch,
         }));
-        let labels =
-            route.set.labels.iter().map(|(name, text)| (format!("{LABELS}.{name}"), &**text));
-        let names = route.set.names().map(|(field, text)| (field.key().to_owned(), text));
-        for (field, text) in names.chain(labels) {
+        for (target, text) in route.set.names() {
             // What is not allowed at a destination is another error.
             if let Ok(template) = Template::parse(text, Allowed::All) {
-                used.extend(UsedTag::of(&template, &format!("routes[{index}].set.{field}")));
+                let place = format!("routes[{index}].set.{}", place(&target));
+                used.extend(UsedTag::of(&template, &place));
             }
         }
     }
@@ -184,7 +180,7 @@ pub(super) fn router(
     let mut errors = Vec::new();
     let naming: BTreeMap<String, Naming> = targets
         .iter()
-        .map(|(name, target)| (name.clone(), Naming::new(target.naming.clone())))
+        .map(|(name, target)| (name.clone(), Naming::new(target.templates.names.clone())))
         .collect();
     let Some(routes) = routes else {
         return (Router::new(Vec::new(), naming), errors);
@@ -332,7 +328,7 @@ fn wildcard(name: &str) -> Regex {
 }
 
 impl Set {
-    fn names(&self) -> impl Iterator<Item = (NameField, &str)> {
+    fn names(&self) -> impl Iterator<Item = (NameTarget, &str)> {
         let value = |field| match field {
             NameField::Host => &self.host,
             NameField::Source => &self.source,
@@ -347,7 +343,10 @@ impl Set {
             NameField::Tenant => &self.tenant,
             NameField::PartitionKey => &self.partition_key,
         };
-        NameField::ALL.into_iter().filter_map(move |field| Some((field, value(field).as_deref()?)))
+        let name = move |field| Some((NameTarget::Field(field), value(field).as_deref()?));
+        let labels = self.labels.iter();
+        let labels = labels.map(|(name, text)| (NameTarget::Label(name.clone()), text.as_str()));
+        NameField::ALL.into_iter().filter_map(name).chain(labels)
     }
 
     /// An error for every name that none of the destinations has.
@@ -358,32 +357,40 @@ impl Set {
     ) -> Vec<FieldError> {
         let types: Vec<&str> = destinations
             .iter()
-            .filter_map(|name| Some(targets.get(name)?.destination_type.as_str()))
+            .filter_map(|name| Some(targets.get(name)?.templates.destination_type.as_str()))
             .collect();
         if types.len() < destinations.len() {
             return Vec::new();
         }
-        let error = |key: &str| {
+        let error = |target| {
+            let key = match target {
+                NameTarget::Field(field) => field.key(),
+                NameTarget::Label(_) => LABELS,
+            };
             let text = "none of the destinations of this route has this name; remove it";
             FieldError::new(format!("set.{key}"), text)
         };
-        let has =
-            |field| types.iter().any(|it| names_of(it).iter().any(|(known, _)| *known == field));
-        let mut errors: Vec<FieldError> = self
-            .names()
-            .filter(|(field, _)| !has(*field))
-            .map(|(field, _)| error(field.key()))
-            .collect();
-        if !self.labels.is_empty() && !types.iter().any(|it| has_labels(it)) {
-            errors.push(error(LABELS));
-        }
-        errors
+        let is_needless =
+            |target: &NameTarget| types.iter().all(|it| allowed_in(it, target).is_none());
+        let needless = self.names().map(|(target, _)| target).filter(is_needless);
+        needless.map(error).collect()
     }
 
     /// The names at a destination: those of the route, and its own.
     fn naming(&self, target: &Target) -> Result<Naming, FieldError> {
-        let mut names = target.naming.clone();
-        let mut add = |target: NameTarget, text: &str, allowed: Allowed| {
+        let Templates { destination_type, names } = &target.templates;
+        let mut names = names.clone();
+        let labels: BTreeSet<&String> = target.labels.iter().chain(self.labels.keys()).collect();
+        if !target.labels.is_empty() && labels.len() > MAX_OWN_LABELS {
+            let text = format!(
+                "has too many labels: at most {MAX_OWN_LABELS} with those of the destination"
+            );
+            return Err(FieldError::new(LABELS, text));
+        }
+        for (target, text) in self.names() {
+            let Some(allowed) = allowed_in(destination_type, &target) else {
+                continue;
+            };
             let template = template(&target, text, allowed)?;
             match names.iter_mut().find(|known| known.target == target) {
                 Some(own) => own.templates.insert(0, template),
@@ -392,25 +399,6 @@ impl Set {
                     templates: vec![template],
                     otherwise: Otherwise::Default,
                 }),
-            }
-            Ok(())
-        };
-        let of_type = names_of(&target.destination_type);
-        for (field, text) in self.names() {
-            if let Some((_, allowed)) = of_type.iter().find(|(known, _)| *known == field) {
-                add(NameTarget::Field(field), text, *allowed)?;
-            }
-        }
-        if has_labels(&target.destination_type) {
-            let labels = target.labels.iter().chain(self.labels.keys()).collect::<BTreeSet<_>>();
-            if labels.len() > MAX_OWN_LABELS {
-                let text = format!(
-                    "has too many labels: at most {MAX_OWN_LABELS} with those of the destination"
-                );
-                return Err(FieldError::new(LABELS, text));
-            }
-            for (label, text) in &self.labels {
-                add(NameTarget::Label(label.clone()), text, Allowed::LokiLabel)?;
             }
         }
         Ok(Naming::new(names))

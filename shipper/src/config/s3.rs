@@ -42,14 +42,13 @@ pub(super) const PREFIX: Format =
     Format { name: "s3-prefix", func: |value| check_text(value, |text| prefix(text).map(drop)) };
 
 impl Settings {
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
         // Times are written by the destination.
         if prefix(&self.prefix).is_ok_and(|prefix| prefix.is_none()) {
-            templates.required(&self.prefix, NameField::Prefix, Allowed::ObjectKey)?;
+            templates.required(&self.prefix, NameField::Prefix)?;
         }
-        Ok(templates)
+        Ok(())
     }
 
     pub(super) fn destination(self) -> Result<Box<dyn Destination>, FieldError> {

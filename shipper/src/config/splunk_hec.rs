@@ -10,7 +10,7 @@ use super::schema::{FieldError, size, within};
 use super::url::HttpUrl;
 use crate::destination::Destination;
 use crate::destination::splunk_hec::{self, MAX_REQUEST_BYTES, Naming, SplunkHec};
-use crate::routing::{Allowed, NameField};
+use crate::routing::NameField;
 
 /// The fields of type `splunk_hec`.
 #[derive(Deserialize, JsonSchema)]
@@ -33,14 +33,13 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
-        templates.take(&mut self.host, NameField::Host, Allowed::All)?;
-        templates.take(&mut self.source, NameField::Source, Allowed::All)?;
-        templates.take(&mut self.sourcetype, NameField::Sourcetype, Allowed::All)?;
-        templates.take(&mut self.index, NameField::Index, Allowed::SplunkIndex)?;
-        Ok(templates)
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
+        templates.take(&mut self.host, NameField::Host)?;
+        templates.take(&mut self.source, NameField::Source)?;
+        templates.take(&mut self.sourcetype, NameField::Sourcetype)?;
+        templates.take(&mut self.index, NameField::Index)?;
+        Ok(())
     }
 
     pub(super) fn destination(

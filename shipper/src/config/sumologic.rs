@@ -12,7 +12,7 @@ use super::schema::{FieldError, names_like};
 use super::url::SecretUrl;
 use crate::destination::Destination;
 use crate::destination::sumologic::{Names, SumoLogic};
-use crate::routing::{Allowed, NameField};
+use crate::routing::NameField;
 
 /// The pattern of a name in the fields header. Sumo Logic silently drops longer ones, and more than
 /// [`MAX_FIELDS`].
@@ -59,13 +59,12 @@ fn own_fields(schema: &mut Schema) {
 }
 
 impl Settings {
-    /// The names that are templates.
-    pub(super) fn templates(&mut self) -> Result<Templates, FieldError> {
-        let mut templates = Templates::default();
-        templates.take(&mut self.category, NameField::Category, Allowed::Header)?;
-        templates.take(&mut self.host, NameField::Host, Allowed::Header)?;
-        templates.take(&mut self.name, NameField::Name, Allowed::Header)?;
-        Ok(templates)
+    /// Takes the names that are templates.
+    pub(super) fn take_templates(&mut self, templates: &mut Templates) -> Result<(), FieldError> {
+        templates.take(&mut self.category, NameField::Category)?;
+        templates.take(&mut self.host, NameField::Host)?;
+        templates.take(&mut self.name, NameField::Name)?;
+        Ok(())
     }
 
     /// <https://help.sumologic.com/docs/manage/fields/#x-sumo-fields-http-header>

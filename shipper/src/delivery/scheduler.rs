@@ -232,13 +232,11 @@ impl<'r> Scheduler<'r> {
                     self.batcher.next(self.destination, self.limits, now, &mut self.delivered);
                 self.queue.extend(batch);
             }
-            if !self.stopped_names.is_empty()
-                && let Some(batch) = self.queue.pop_front()
-            {
-                if self.is_stopped(&batch) {
-                    continue;
-                }
-                self.queue.push_front(batch);
+            if let Some(reason) = self.queue.front().and_then(|batch| self.why_stopped(batch)) {
+                let batch = self.queue.pop_front();
+                let pieces = batch.iter().flat_map(Batch::pieces);
+                self.delivered.mark_undelivered(pieces.map(|piece| piece.record), &reason);
+                continue;
             }
             let Some(batch) = self.queue.front_mut() else {
                 return false;
@@ -707,16 +705,11 @@ impl<'r> Scheduler<'r> {
         self.stopped_names.push((names, reason));
     }
 
-    /// Marks a batch undelivered if sending has stopped for its names.
-    fn is_stopped(&mut self, batch: &Batch<'r>) -> bool {
+    /// Why sending has stopped for the names of this batch, if it has.
+    fn why_stopped(&self, batch: &Batch<'r>) -> Option<ReasonCode> {
         let names = batch.piece(0).record.names;
-        let stopped = self.stopped_names.iter().find(|(it, _)| it.has_same_names(names));
-        let Some((_, reason)) = stopped else {
-            return false;
-        };
-        let (records, reason) = (batch.pieces().map(|piece| piece.record), reason.clone());
-        self.delivered.mark_undelivered(records, &reason);
-        true
+        let mut stopped = self.stopped_names.iter();
+        stopped.find(|(it, _)| it.has_same_names(names)).map(|(_, reason)| reason.clone())
     }
 
     /// Stops sending; keeps the first reason.

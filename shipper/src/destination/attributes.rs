@@ -1,10 +1,13 @@
 //! The metadata of a record as flat attributes, for destinations without nested documents. The
 //! names are those of the fields in [`document`](super::ecs_document), joined by dots.
 
+use std::borrow::Cow;
+
 use super::{RecordField, RecordFields, dataset, json};
 use crate::line::{LambdaDetails, Level, Report, VpcFlow};
 use crate::log_source::LogSource;
 use crate::record::{Extent, Piece};
+use crate::routing::NameField;
 
 /// The name of an attribute.
 #[derive(Debug)]
@@ -95,6 +98,16 @@ pub(super) fn json_of_group<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
 pub(super) fn json_of_function<'o>(log_source: &'o LogSource<'_>) -> &'o [u8] {
     let name = || json::string_of(log_source.function.unwrap_or(log_source.group));
     log_source.shared_fields.function.get_or_init(name)
+}
+
+/// A name as a JSON string: the record's, or else the destination's own.
+pub(super) fn json_of_name<'n>(
+    piece: &Piece<'_>,
+    field: NameField,
+    own: Option<&'n [u8]>,
+) -> Option<Cow<'n, [u8]>> {
+    let named = piece.record.names.get(field);
+    named.map(|name| Cow::Owned(json::string_of(name))).or_else(|| own.map(Cow::Borrowed))
 }
 
 /// The names of trace and span.

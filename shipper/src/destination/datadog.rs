@@ -100,10 +100,9 @@ impl Destination for Datadog {
         let log_source = piece.record.log_source;
         let names = piece.record.names;
         body.extend_from_slice(b"{\"ddsource\":");
-        match (names.get(NameField::Source), &self.source) {
-            (Some(source), _) => json::string(source, body),
-            (None, Some(source)) => body.extend_from_slice(source),
-            (None, None) => json::quoted(dataset::datadog_source(log_source), body),
+        match attributes::json_of_name(piece, NameField::Source, self.source.as_deref()) {
+            Some(source) => body.extend_from_slice(&source),
+            None => json::quoted(dataset::datadog_source(log_source), body),
         }
         let configured = names.get(NameField::Tags).or(self.tags.as_deref());
         if let Some(tags) = tags::datadog(configured, log_source) {
@@ -113,13 +112,11 @@ impl Destination for Datadog {
         body.extend_from_slice(b",\"hostname\":");
         body.extend_from_slice(attributes::json_of_group(log_source));
         body.extend_from_slice(b",\"service\":");
-        match (names.get(NameField::Service), &self.service) {
-            (Some(service), _) => json::string(service, body),
-            (None, Some(service)) => body.extend_from_slice(service),
-            (None, None) => match log_source.tag(tags::SERVICE).filter(|it| !it.is_empty()) {
-                Some(service) => json::string(service, body),
-                None => body.extend_from_slice(attributes::json_of_function(log_source)),
-            },
+        let tag = log_source.tag(tags::SERVICE).filter(|tag| !tag.is_empty());
+        match (attributes::json_of_name(piece, NameField::Service, self.service.as_deref()), tag) {
+            (Some(service), _) => body.extend_from_slice(&service),
+            (None, Some(tag)) => json::string(tag, body),
+            (None, None) => body.extend_from_slice(attributes::json_of_function(log_source)),
         }
         let level = piece.record.line.level.filter(|_| piece.fields.has(RecordField::Level));
         if let Some(level) = level.map(Level::name) {

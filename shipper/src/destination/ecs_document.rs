@@ -104,29 +104,26 @@ fn write_lambda(piece: &Piece<'_>, body: &mut Vec<u8>) {
     let Some(kind) = piece.record.lambda_kind() else {
         return;
     };
-    let (line, start) = (&piece.record.line, body.len());
+    let (line, fields) = (&piece.record.line, piece.fields);
+    let report = line.report.as_ref().filter(|_| fields.has(RecordField::Report));
+    if !fields.has(RecordField::Kind) && line.details.is_none() && report.is_none() {
+        return;
+    }
     body.extend_from_slice(b",\"lambda\":");
-    let members = body.len();
-    if piece.fields.has(RecordField::Kind) {
-        body.extend_from_slice(b",\"kind\":\"");
-        body.extend_from_slice(kind.name().as_bytes());
-        body.push(b'"');
-    }
-    if let Some(details) = &line.details {
-        write_details(details, body);
-    }
-    if let Some(report) = line.report.as_ref().filter(|_| piece.fields.has(RecordField::Report)) {
-        body.extend_from_slice(b",\"report\":");
-        serialize(&Figures::new(report), body);
-    }
-    match body.get_mut(members) {
-        // The comma before the first.
-        Some(first) => {
-            *first = b'{';
-            body.push(b'}');
+    json::object(body, |body| {
+        if fields.has(RecordField::Kind) {
+            body.extend_from_slice(b",\"kind\":\"");
+            body.extend_from_slice(kind.name().as_bytes());
+            body.push(b'"');
         }
-        None => body.truncate(start),
-    }
+        if let Some(details) = &line.details {
+            write_details(details, body);
+        }
+        if let Some(report) = report {
+            body.extend_from_slice(b",\"report\":");
+            serialize(&Figures::new(report), body);
+        }
+    });
 }
 
 /// Whether the object `aws.cloudwatch` has fields that all records of a log source share.

@@ -13,6 +13,17 @@ pub(super) fn message(piece: &Piece<'_>, body: &mut Vec<u8>) {
     }
 }
 
+/// Appends an object of members that each begin with a comma.
+pub(super) fn object(body: &mut Vec<u8>, members: impl FnOnce(&mut Vec<u8>)) {
+    let start = body.len();
+    members(body);
+    match body.get_mut(start) {
+        Some(comma) => *comma = b'{',
+        None => body.push(b'{'),
+    }
+    body.push(b'}');
+}
+
 /// Appends a JSON string.
 pub(super) fn string(text: &str, body: &mut Vec<u8>) {
     body.reserve(text.len() + "\"\"".len());

@@ -82,14 +82,8 @@ impl Destination for NewRelic {
         body.extend_from_slice(b",\"message\":");
         json::message(piece, body);
         body.extend_from_slice(b",\"attributes\":");
-        let start = body.len();
-        attributes::json_of_piece(piece, TraceNames::DOTTED, body);
-        match body.get_mut(start) {
-            // The comma before the first.
-            Some(first) => *first = b'{',
-            None => body.push(b'{'),
-        }
-        body.extend_from_slice(b"}}");
+        json::object(body, |body| attributes::json_of_piece(piece, TraceNames::DOTTED, body));
+        body.push(b'}');
     }
 
     fn separator(&self) -> &'static [u8] {

@@ -19,6 +19,8 @@ pub(crate) struct SharedFields {
     pub(super) function: OnceLock<Vec<u8>>,
     /// The hashed prefix of document ids.
     pub(crate) key: OnceLock<Vec<u8>>,
+    /// The beginning of document ids as text.
+    pub(crate) id: OnceLock<String>,
 }
 
 /// The shared parts of a document.

@@ -146,49 +146,35 @@ impl Destination for SplunkHec {
         body.extend_from_slice(b"{\"time\":");
         json::seconds(piece.record.unix_millis(), body);
         body.extend_from_slice(b",\"host\":");
-        let names = piece.record.names;
-        match (names.get(NameField::Host), &self.host) {
-            (Some(host), _) => json::string(host, body),
-            (None, Some(host)) => body.extend_from_slice(host),
-            (None, None) => body.extend_from_slice(attributes::json_of_function(log_source)),
+        let name = |field, own| attributes::json_of_name(piece, field, own);
+        match name(NameField::Host, self.host.as_deref()) {
+            Some(host) => body.extend_from_slice(&host),
+            None => body.extend_from_slice(attributes::json_of_function(log_source)),
         }
         body.extend_from_slice(b",\"source\":");
-        match (names.get(NameField::Source), &self.source) {
-            (Some(source), _) => json::string(source, body),
-            (None, Some(source)) => body.extend_from_slice(source),
-            (None, None) => body.extend_from_slice(attributes::json_of_group(log_source)),
+        match name(NameField::Source, self.source.as_deref()) {
+            Some(source) => body.extend_from_slice(&source),
+            None => body.extend_from_slice(attributes::json_of_group(log_source)),
         }
         body.extend_from_slice(b",\"sourcetype\":");
-        match (names.get(NameField::Sourcetype), &self.sourcetype) {
-            (Some(sourcetype), _) => json::string(sourcetype, body),
-            (None, Some(sourcetype)) => body.extend_from_slice(sourcetype),
-            (None, None) => json::quoted(dataset::splunk_sourcetype(log_source.service), body),
+        match name(NameField::Sourcetype, self.sourcetype.as_deref()) {
+            Some(sourcetype) => body.extend_from_slice(&sourcetype),
+            None => json::quoted(dataset::splunk_sourcetype(log_source.service), body),
         }
-        match (names.get(NameField::Index), &self.index) {
-            (Some(index), _) => {
-                body.extend_from_slice(b",\"index\":");
-                json::string(index, body);
-            }
-            (None, Some(index)) => {
-                body.extend_from_slice(b",\"index\":");
-                body.extend_from_slice(index);
-            }
-            (None, None) => {}
+        if let Some(index) = name(NameField::Index, self.index.as_deref()) {
+            body.extend_from_slice(b",\"index\":");
+            body.extend_from_slice(&index);
         }
         body.extend_from_slice(b",\"event\":");
         json::message(piece, body);
         body.extend_from_slice(b",\"fields\":");
-        let start = body.len();
-        attributes::json_of_piece(piece, TraceNames::UNDERSCORED, body);
-        // What all events share follows what differs, so that it compresses as one sequence.
-        body.extend_from_slice(attributes::json_of_log_source(log_source, piece.fields));
-        tags::write_chosen(log_source, &self.tag_fields, body);
-        match body.get_mut(start) {
-            // The comma before the first.
-            Some(first) => *first = b'{',
-            None => body.push(b'{'),
-        }
-        body.extend_from_slice(b"}}");
+        json::object(body, |body| {
+            attributes::json_of_piece(piece, TraceNames::UNDERSCORED, body);
+            // What all events share follows what differs, so that it compresses as one sequence.
+            body.extend_from_slice(attributes::json_of_log_source(log_source, piece.fields));
+            tags::write_chosen(log_source, &self.tag_fields, body);
+        });
+        body.push(b'}');
     }
 
     /// The token may not write to an index (code 7): then all events of the request have that index.

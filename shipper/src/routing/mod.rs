@@ -51,7 +51,10 @@ pub enum Then {
 
 /// The names of a destination that depend on records.
 #[derive(Clone, Debug, Default)]
-pub struct Naming(Vec<NameTemplates>);
+pub struct Naming {
+    names: Vec<NameTemplates>,
+    depends_on: DependsOn,
+}
 
 /// The templates of one name.
 #[derive(Clone, Debug)]
@@ -75,45 +78,45 @@ pub enum Otherwise {
 
 impl Naming {
     /// These templates.
-    pub fn new(templates: Vec<NameTemplates>) -> Self {
-        Self(templates)
+    pub fn new(names: Vec<NameTemplates>) -> Self {
+        let templates = names.iter().flat_map(|name| &name.templates);
+        let depends_on = templates.map(Template::depends_on).max().unwrap_or_default();
+        Self { names, depends_on }
     }
 
     /// Whether all names are the destination's own.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// What the names depend on.
-    fn depends_on(&self) -> DependsOn {
-        let templates = self.0.iter().flat_map(|name| &name.templates);
-        templates.map(Template::depends_on).max().unwrap_or(DependsOn::LogSource)
+        self.names.is_empty()
     }
 
     /// The names that a record must have, since the destination has no default.
     fn required(&self, record: &Record<'_>) -> Names {
-        let required = self.0.iter().filter(|name| name.otherwise == Otherwise::Unknown);
-        Self(required.cloned().collect()).names(None, record).0
+        let required = self.names.iter().filter(|name| name.otherwise == Otherwise::Unknown);
+        names_by(required, None, record).0
     }
+}
 
-    /// The names of a record, and how many of them lack a value.
-    fn names(&self, route: Option<&str>, record: &Record<'_>) -> (Names, usize) {
-        let mut names = Names::of_route(route);
-        let mut incomplete = 0;
-        for NameTemplates { target, templates, otherwise } in &self.0 {
-            let mut found = templates.iter().map(|template| template.name(record));
-            let first = found.next().flatten();
-            incomplete += usize::from(first.is_none());
-            let last = || match (otherwise, templates.last()) {
-                (Otherwise::Unknown, Some(template)) => Some(template.name_or_unknown(record)),
-                _ => None,
-            };
-            if let Some(name) = first.or_else(|| found.flatten().next()).or_else(last) {
-                names.set(target, name);
-            }
+/// The names of a record by these templates, and how many of them lack a value.
+fn names_by<'n>(
+    templates: impl IntoIterator<Item = &'n NameTemplates>,
+    route: Option<&str>,
+    record: &Record<'_>,
+) -> (Names, usize) {
+    let mut names = Names::of_route(route);
+    let mut incomplete = 0;
+    for NameTemplates { target, templates, otherwise } in templates {
+        let mut found = templates.iter().map(|template| template.name(record));
+        let first = found.next().flatten();
+        incomplete += usize::from(first.is_none());
+        let last = || match (otherwise, templates.last()) {
+            (Otherwise::Unknown, Some(template)) => Some(template.name_or_unknown(record)),
+            _ => None,
+        };
+        if let Some(name) = first.or_else(|| found.flatten().next()).or_else(last) {
+            names.set(target, name);
         }
-        (names, incomplete)
     }
+    (names, incomplete)
 }
 
 /// The records of one destination.
@@ -144,9 +147,8 @@ impl Routed {
             return;
         }
         let mut distinct = IndexSet::new();
-        let of_names = |names: &'_ Names| names.without_route();
         let order: Vec<usize> =
-            self.names.iter().map(|names| distinct.insert_full(of_names(names)).0).collect();
+            self.names.iter().map(|it| distinct.insert_full(it.without_route()).0).collect();
         self.records.sort_by_key(|(_, names)| order.get(*names).copied());
     }
 
@@ -301,10 +303,10 @@ impl<'s> Known<'s> {
             return (routed.intern(Names::of_route(route_name)), 0);
         };
         let mut names = || {
-            let (names, incomplete) = naming.names(route_name, record);
+            let (names, incomplete) = names_by(&naming.names, route_name, record);
             (routed.intern(names), incomplete)
         };
-        if naming.depends_on() == DependsOn::Record {
+        if naming.depends_on == DependsOn::Record {
             return names();
         }
         let by = KnownBy {

@@ -54,9 +54,10 @@ pub enum TemplateError {
 }
 
 /// What a template's values depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DependsOn {
     /// The log source: all records of a log source have the same name.
+    #[default]
     LogSource,
     /// The record.
     Record,
