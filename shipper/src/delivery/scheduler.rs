@@ -233,9 +233,9 @@ impl<'r> Scheduler<'r> {
                 self.queue.extend(batch);
             }
             if let Some(reason) = self.queue.front().and_then(|batch| self.why_stopped(batch)) {
-                let batch = self.queue.pop_front();
-                let pieces = batch.iter().flat_map(Batch::pieces);
-                self.delivered.mark_undelivered(pieces.map(|piece| piece.record), &reason);
+                if let Some(batch) = self.queue.pop_front() {
+                    self.give_up(&batch, &reason);
+                }
                 continue;
             }
             let Some(batch) = self.queue.front_mut() else {
@@ -694,22 +694,42 @@ impl<'r> Scheduler<'r> {
     /// fault. Without names, or if a second name fails before anything is accepted, sending ends.
     fn stop_names(&mut self, batch: Batch<'r>, reason: ReasonCode) {
         let names = batch.piece(0).record.names;
-        let is_of_names = !names.has_no_names()
-            && batch.pieces().all(|piece| piece.record.names.has_same_names(names))
+        let is_of_names = self.destination.separates(Names::none(), names)
+            && batch.pieces().all(|it| !self.destination.separates(names, it.record.names))
             && (self.accepted() > 0 || self.stopped_names.is_empty());
         if !is_of_names {
             self.queue.push_front(batch);
             return self.stop(reason);
         }
-        self.delivered.mark_undelivered(batch.pieces().map(|piece| piece.record), &reason);
+        self.give_up(&batch, &reason);
         self.stopped_names.push((names, reason));
+    }
+
+    /// Marks a batch undelivered.
+    fn give_up(&mut self, batch: &Batch<'r>, reason: &ReasonCode) {
+        if self.may_duplicate() {
+            self.delivered.counts.possible_duplicates += batch.unclear as u64;
+        }
+        self.delivered.mark_undelivered(batch.pieces().map(|piece| piece.record), reason);
+    }
+
+    /// Whether a later delivery of what may have arrived would duplicate it.
+    fn may_duplicate(&self) -> bool {
+        match self.deduplication() {
+            Deduplication::PerRecord => false,
+            Deduplication::None => true,
+            // What is stored is a part of the event, and may be batched differently.
+            Deduplication::PerRequest => self.settings.outage == Outage::StopSending,
+        }
     }
 
     /// Why sending has stopped for the names of this batch, if it has.
     fn why_stopped(&self, batch: &Batch<'r>) -> Option<ReasonCode> {
         let names = batch.piece(0).record.names;
         let mut stopped = self.stopped_names.iter();
-        stopped.find(|(it, _)| it.has_same_names(names)).map(|(_, reason)| reason.clone())
+        stopped
+            .find(|(it, _)| !self.destination.separates(it, names))
+            .map(|(_, reason)| reason.clone())
     }
 
     /// Stops sending; keeps the first reason.
@@ -735,19 +755,11 @@ impl<'r> Scheduler<'r> {
             self.delivered
                 .mark_undelivered(pieces.iter().map(|piece| piece.record), &NOT_ACKNOWLEDGED);
         }
-        for batch in self.queue.drain(..) {
-            unclear += batch.unclear;
-            self.delivered.mark_undelivered(batch.pieces().map(|piece| piece.record), &reason);
+        for batch in std::mem::take(&mut self.queue) {
+            self.give_up(&batch, &reason);
         }
         self.delivered.mark_undelivered(self.batcher.drain(), &reason);
-        // A retry of these records may duplicate them.
-        let may_duplicate = match self.deduplication() {
-            Deduplication::PerRecord => false,
-            Deduplication::None => true,
-            // What is stored is a part of the event, and may be batched differently.
-            Deduplication::PerRequest => self.settings.outage == Outage::StopSending,
-        };
-        if may_duplicate {
+        if self.may_duplicate() {
             self.delivered.counts.possible_duplicates += unclear as u64;
         }
     }

@@ -51,6 +51,7 @@ use std::time::{Duration, SystemTime};
 use response::{UNREADABLE_RESPONSE, classify_status};
 
 use crate::record::Piece;
+use crate::routing::Names;
 
 /// A destination.
 pub trait Destination: Send + Sync {
@@ -82,6 +83,12 @@ pub trait Destination: Send + Sync {
     /// Where `piece` may be placed after `before`.
     fn boundary(&self, _before: &Piece<'_>, _piece: &Piece<'_>) -> Boundary {
         Boundary::SameGroup
+    }
+
+    /// Whether records with these names are in different requests, so that an error of one request is
+    /// about its names.
+    fn separates(&self, one: &Names, other: &Names) -> bool {
+        !one.has_same_names(other)
     }
 
     /// Appends what precedes the records of a group. It may be longer for a larger group, never

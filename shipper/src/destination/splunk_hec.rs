@@ -18,7 +18,7 @@ use super::{
     Response, UNREADABLE_RESPONSE, attributes, classify_status, dataset, json, tags,
 };
 use crate::record::Piece;
-use crate::routing::NameField;
+use crate::routing::{NameField, Names};
 
 /// The maximum request size that Splunk recommends.
 ///
@@ -179,12 +179,14 @@ impl Destination for SplunkHec {
 
     /// The token may not write to an index (code 7): then all events of the request have that index.
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
-        let index = NameField::Index;
-        if before.record.names.get(index) == piece.record.names.get(index) {
-            Boundary::SameGroup
-        } else {
-            Boundary::NextRequest
+        match self.separates(before.record.names, piece.record.names) {
+            true => Boundary::NextRequest,
+            false => Boundary::SameGroup,
         }
+    }
+
+    fn separates(&self, one: &Names, other: &Names) -> bool {
+        one.get(NameField::Index) != other.get(NameField::Index)
     }
 
     /// <https://docs.splunk.com/Documentation/Splunk/latest/Data/TroubleshootHTTPEventCollector>:
@@ -380,6 +382,7 @@ mod tests {
 
     use super::*;
     use crate::destination::sample;
+    use crate::routing::NameTarget;
 
     fn destination(acknowledgement: Acknowledgement) -> SplunkHec {
         let url = Url::parse("https://http-inputs-acme.splunkcloud.com/base/").unwrap();
@@ -402,6 +405,22 @@ mod tests {
     fn check(status: u16, body: &str, expected: &BatchOutcome) {
         let hec = destination(Acknowledgement::NotAskedFor);
         assert_eq!(&Destination::classify(&hec, 3, &response(status, body)), expected, "{body}");
+    }
+
+    #[test]
+    fn only_the_index_divides_requests() {
+        let names = |names: &[(NameField, &str)]| {
+            let mut all = Names::default();
+            for (field, name) in names {
+                all.set(&NameTarget::Field(*field), (*name).to_owned());
+            }
+            all
+        };
+        let splunk = destination(Acknowledgement::NotAskedFor);
+        let (host, other) = (names(&[(NameField::Host, "a")]), names(&[(NameField::Host, "b")]));
+        assert!(!splunk.separates(&host, &other) && !splunk.separates(&host, Names::none()));
+        let index = names(&[(NameField::Host, "a"), (NameField::Index, "i")]);
+        assert!(splunk.separates(&host, &index) && splunk.separates(Names::none(), &index));
     }
 
     #[test]

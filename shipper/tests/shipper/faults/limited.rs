@@ -3,6 +3,7 @@ use logagg_shipper::destination::{
     Endpoint, Limits, ReasonCode, RecordGroup, Response, Span,
 };
 use logagg_shipper::record::Piece;
+use logagg_shipper::routing::Names;
 
 /// A destination with other limits.
 pub(crate) struct Limited {
@@ -41,6 +42,10 @@ impl Destination for Limited {
 
     fn boundary(&self, before: &Piece<'_>, piece: &Piece<'_>) -> Boundary {
         self.destination.boundary(before, piece)
+    }
+
+    fn separates(&self, one: &Names, other: &Names) -> bool {
+        self.destination.separates(one, other)
     }
 
     fn open(&self, record_group: &RecordGroup<'_, '_>, body: &mut Vec<u8>) {

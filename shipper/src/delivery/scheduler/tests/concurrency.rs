@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::routing::{NameField, NameTarget, Names};
 
 fn records<'a>(log_sources: &'a [LogSource<'a>], names: &'a [String]) -> Vec<Record<'a>> {
     let record = |(index, name): (usize, &'a String)| Record {
@@ -243,6 +244,94 @@ fn an_oversized_record_is_a_dead_letter_if_configured() {
     assert_eq!(delivered.counts.delivered, 1);
     assert_eq!(delivered.dead_letters[0].reason, TOO_LARGE);
     assert_eq!(delivered.dead_letters[0].records[0].message, names[1]);
+}
+
+/// The same records with one name each, by their index.
+fn named<'a>(records: Vec<Record<'a>>, names: &'a [Names]) -> Vec<Record<'a>> {
+    let named = |(index, record): (usize, Record<'a>)| Record { names: &names[index], ..record };
+    records.into_iter().enumerate().map(named).collect()
+}
+
+fn name(index: &str) -> Names {
+    let mut names = Names::default();
+    names.set(&NameTarget::Field(NameField::Index), index.to_owned());
+    names
+}
+
+#[test]
+fn sending_stops_for_one_name_alone() {
+    let fake = one_at_a_time(Deduplication::None);
+    let log_sources = [LogSource::new("1", "g", "s")];
+    let (ids, names) = (names(4), ["a", "a", "b", "b"].map(name));
+    let records = named(records(&log_sources, &ids), &names);
+    let settings = Settings { max_in_flight: 1, ..settings() };
+    let mut scheduler = scheduler(&fake, &records, settings);
+    // The first is in doubt and sent again.
+    let mut responses = ["504", "401", "+", "+"].into_iter();
+    let mut now = START;
+    let delivered = loop {
+        match scheduler.next(now) {
+            Step::Send { send_id, .. } => {
+                scheduler.on_response(now, send_id, &response(responses.next().unwrap()));
+            }
+            Step::Wait(wait) => now += wait,
+            Step::Done(delivered) => break delivered,
+            Step::Await => panic!("every request is answered"),
+        }
+    };
+    assert!(responses.next().is_none());
+    assert_eq!(delivered.counts.delivered, 2);
+    let undelivered: Vec<&str> =
+        delivered.undelivered.iter().flat_map(|it| &it.records).map(|it| it.id).collect();
+    assert_eq!(undelivered, ["r0", "r1"]);
+}
+
+#[test]
+fn what_is_in_doubt_of_a_stopped_name_is_counted() {
+    let fake = one_at_a_time(Deduplication::None);
+    let log_sources = [LogSource::new("1", "g", "s")];
+    let (ids, names) = (names(3), ["b", "a", "a"].map(name));
+    let records = named(records(&log_sources, &ids), &names);
+    let mut scheduler = scheduler(&fake, &records, settings());
+    let first = send_all(&mut scheduler, START);
+    scheduler.on_response(START, first[0], &response("+"));
+    // Both requests of the second name are in flight.
+    let last = send_all(&mut scheduler, START);
+    scheduler.on_response(START, first[1], &response("504"));
+    scheduler.on_response(START, last[0], &response("401"));
+    let mut now = START;
+    let delivered = loop {
+        match scheduler.next(now) {
+            Step::Wait(wait) => now += wait,
+            Step::Done(delivered) => break delivered,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((delivered.counts.delivered, delivered.counts.possible_duplicates), (1, 1));
+}
+
+#[test]
+fn a_second_name_that_fails_before_anything_is_accepted_stops_all() {
+    let fake = one_at_a_time(Deduplication::None);
+    let log_sources = [LogSource::new("1", "g", "s")];
+    let (ids, names) = (names(3), ["a", "b", "c"].map(name));
+    let records = named(records(&log_sources, &ids), &names);
+    let settings = Settings { max_in_flight: 1, ..settings() };
+    let mut scheduler = scheduler(&fake, &records, settings);
+    let mut requests = 0;
+    let delivered = loop {
+        match scheduler.next(START) {
+            Step::Send { send_id, .. } => {
+                requests += 1;
+                scheduler.on_response(START, send_id, &response("401"));
+            }
+            Step::Done(delivered) => break delivered,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(requests, 2);
+    let undelivered: usize = delivered.undelivered.iter().map(|it| it.records.len()).sum();
+    assert_eq!(undelivered, 3);
 }
 
 #[test]
