@@ -81,7 +81,7 @@ module "logagg" {
       archive = {
         type   = "s3"
         bucket = var.bucket
-        prefix = "lambda/{account}/{region}/{yyyy}/{MM}/{dd}/{HH}/"
+        prefix = "logs/{account}/{region}/{yyyy}/{MM}/{dd}/{HH}/"
       }
       loki = {
         type = "loki"
@@ -90,7 +90,7 @@ module "logagg" {
       search = {
         type  = "elasticsearch"
         url   = var.search_url
-        index = "logs-other"
+        index = "logs-lambda-other"
         auth  = { type = "api_key", api_key = var.search_secret_arn }
       }
       splunk = {
@@ -139,7 +139,7 @@ module "logagg" {
   extra_policy_statements = [{
     sid       = "Archive"
     actions   = ["s3:PutObject"]
-    resources = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/lambda/*"]
+    resources = ["arn:${data.aws_partition.current.partition}:s3:::${var.bucket}/logs/*"]
   }]
 }
 

@@ -86,7 +86,7 @@ variable "tag_table" {
 }
 
 variable "configuration" {
-  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics` those that the module sets."
+  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics` and `tag_table` those that the module sets."
   type        = any
   default     = {}
   nullable    = false

@@ -98,7 +98,7 @@ variable "destinations" {
 }
 
 variable "shipper_configuration" {
-  description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its `destinations` override the argument, and the fields of its `undelivered` and `metrics` those that the module sets. The role has permissions for the module's own bucket, prefix and queue alone."
+  description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its `destinations` override the argument, and the fields of its `undelivered`, `metrics` and `tags` those that the module sets. The role has permissions for the module's own bucket, prefix and queue alone."
   type        = any
   default     = null
 }
@@ -379,7 +379,7 @@ variable "enforcer_extra_policy_statements" {
 }
 
 variable "enforcer_configuration" {
-  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics` those that the module sets."
+  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics` and `tag_table` those that the module sets."
   type        = any
   default     = {}
   nullable    = false
