@@ -168,29 +168,39 @@ fn normalize(exchange: &mut Exchange, written: Written) {
     }
 }
 
-/// OTLP with zeros for `observed_time_unix_nano`, which is the time of the run: field 11 of 64 bits,
-/// whose highest byte is the same for decades.
+/// OTLP with a fixed time for `observed_time_unix_nano`, which is that of the run: field 11, of 64
+/// bits.
 fn without_observed_times(body: &str) -> String {
     const FIELD: &str = "59";
-    const HIGHEST: &str = "18";
-    const DIGITS: usize = 16;
+    /// 14 November 2023.
+    const FIXED: &str = "00002a36fe9c9717";
 
     let Some(digits) = body.strip_prefix("0x") else {
         return body.to_owned();
     };
-    let (mut zeroed, mut rest) = ("0x".to_owned(), digits);
+    let (mut fixed, mut rest) = ("0x".to_owned(), digits);
     while let Some((byte, after)) = rest.split_at_checked(2) {
-        zeroed.push_str(byte);
+        fixed.push_str(byte);
         rest = after;
-        if let Some((time, after)) = rest.split_at_checked(DIGITS)
+        if let Some((time, after)) = rest.split_at_checked(FIXED.len())
             && byte == FIELD
-            && time.ends_with(HIGHEST)
+            && is_of_this_run(time)
         {
-            zeroed.push_str(&"0".repeat(DIGITS));
+            fixed.push_str(FIXED);
             rest = after;
         }
     }
-    zeroed
+    fixed
+}
+
+/// Whether these nanoseconds since 1970 are of the last hour.
+fn is_of_this_run(little_endian: &str) -> bool {
+    let Ok(nanos) = u64::from_str_radix(little_endian, 16) else {
+        return false;
+    };
+    let time = UNIX_EPOCH + Duration::from_nanos(nanos.swap_bytes());
+    let age = SystemTime::now().duration_since(time);
+    age.is_ok_and(|age| age < Duration::from_secs(3_600))
 }
 
 /// With `00000` for a port: as long, since lengths are written before text.
@@ -442,4 +452,25 @@ pub(crate) fn account_all(
         possible += count(invoked, "possible_duplicates");
     }
     Ok(format!("{received} received, {there} there, {possible} possible duplicates"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_times_of_the_run_are_replaced() {
+        let digits = |time: SystemTime| {
+            let nanos = time.duration_since(UNIX_EPOCH).unwrap().as_nanos();
+            format!("{:016x}", u64::try_from(nanos).unwrap().swap_bytes())
+        };
+        let now = SystemTime::now();
+        let written = digits(now - Duration::from_secs(86_400));
+        let body = |time: &str, observed: &str| format!("0x09{time}59{observed}59");
+        let fixed = without_observed_times(&body(&written, &digits(now)));
+        assert_eq!(fixed, body(&written, "00002a36fe9c9717"));
+        for same in [body(&written, &written), "0x59".to_owned(), "no bytes".to_owned()] {
+            assert_eq!(without_observed_times(&same), same);
+        }
+    }
 }

@@ -158,8 +158,7 @@ impl Contract for Otlp {
                 for record in scope_logs.log_records {
                     ensure(record.time_unix_nano > 1_600_000_000_000_000_000, "no time")?;
                     let observed = record.observed_time_unix_nano;
-                    // Absent in the requests that were recorded.
-                    ensure(observed == 0 || observed > 1_600_000_000_000_000_000, "observed")?;
+                    ensure(observed > 1_600_000_000_000_000_000, "no observed time")?;
                     ensure((0..=24).contains(&record.severity_number), "no severity")?;
                     let Some(AnyValue { value: Some(Any::Text(line)) }) = record.body else {
                         return Err("no text as body".to_owned());
