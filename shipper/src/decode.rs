@@ -15,6 +15,7 @@ use base64_simd::STANDARD;
 use flate2::bufread::MultiGzDecoder;
 use libdeflater::{Crc, Decompressor};
 use memchr::memmem;
+use simdutf8::basic::from_utf8;
 
 pub(crate) use buffer_pool::BufferPool;
 pub use delivery::{Delivery, EventTime, LogEvent, MessageType};
@@ -136,9 +137,13 @@ fn inflate_members(compressed: &[u8], cap_bytes: usize) -> Result<Vec<u8>, Decod
 }
 
 /// Parses the decoded JSON in place. Unescaped strings are written to `strings`, which is
-/// overwritten.
+/// overwritten; so is everything if it is not UTF-8, with replacement characters.
 pub fn parse<'a>(decoded: &'a [u8], strings: &'a mut Vec<u8>) -> Result<Delivery<'a>, DecodeError> {
-    fast_path::parse(decoded, strings).map_or_else(|| parse_any(decoded), Ok)
+    let Ok(whole) = from_utf8(decoded) else {
+        *strings = String::from_utf8_lossy(decoded).into_owned().into_bytes();
+        return parse_any(strings);
+    };
+    fast_path::parse(whole, strings).map_or_else(|| parse_any(decoded), Ok)
 }
 
 /// Parses any JSON and reports what is invalid.
@@ -288,6 +293,15 @@ mod tests {
         let mut strings = Vec::new();
         let delivery = parse(decoded, &mut strings).unwrap();
         assert_eq!(delivery.log_events[0].message.0, "a\u{FFFD}\u{FFFD}b\n\u{FC}");
+    }
+
+    #[test]
+    fn invalid_utf8_in_extracted_fields_is_replaced() {
+        let decoded = b"{\"messageType\":\"DATA_MESSAGE\",\"logEvents\":[{\"id\":\"1\",\"timestamp\":1,\"message\":\"a\",\"extractedFields\":{\"x\":\"\xff\"}}]}";
+        let mut strings = Vec::new();
+        let delivery = parse(decoded, &mut strings).unwrap();
+        let fields: Vec<_> = Extracted::All(&delivery.log_events[0].extracted).fields().collect();
+        assert_eq!(fields, [("x", "\u{FFFD}")]);
     }
 
     #[test]

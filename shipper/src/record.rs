@@ -39,8 +39,11 @@ impl<'a> Record<'a> {
     /// Parses a log event.
     pub fn new(log_source: &'a LogSource<'a>, event: &'a LogEvent<'a>) -> Self {
         let message = event.message.0.as_ref();
-        let mut line = Line::parse(message);
-        line.json = line.json.or(event.json);
+        let mut line = Line::parse_with_object(message, event.json);
+        line.level = event.level().or(line.level);
+        if let Some(id) = &event.request_id {
+            line.request_id = Some(Cow::Borrowed(id));
+        }
         Self {
             log_source,
             id: &event.id,

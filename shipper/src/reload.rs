@@ -28,8 +28,6 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The current shipper; replaced when its secrets have changed.
 pub struct ReloadingShipper {
-    client: Client,
-    own_log_group: Option<String>,
     shipper: RwLock<Arc<Shipper>>,
     secrets: Option<Renewal>,
     /// Namespace and function, if metrics are enabled.
@@ -130,9 +128,9 @@ impl ReloadingShipper {
         let own_log_group = variable("AWS_LAMBDA_LOG_GROUP_NAME");
         let function = variable("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
         let metrics = config.metrics_namespace.clone().map(|namespace| (namespace, function));
-        let shipper = Shipper::new(config, own_log_group.clone(), client.clone());
+        let shipper = Shipper::new(config, own_log_group, client);
         let shipper = RwLock::new(Arc::new(shipper));
-        Ok(Self { client, own_log_group, shipper, secrets: renewal, metrics })
+        Ok(Self { shipper, secrets: renewal, metrics })
     }
 
     /// Processes an event and returns the summary, also after an error.
@@ -238,8 +236,8 @@ impl ReloadingShipper {
         }
         match state.draft.complete(&secrets) {
             Ok(config) => {
-                let shipper = Shipper::new(config, self.own_log_group.clone(), self.client.clone());
-                *self.shipper.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shipper);
+                let shipper = Arc::new(self.current().with_secrets(config));
+                *self.shipper.write().unwrap_or_else(PoisonError::into_inner) = shipper;
                 state.secrets = secrets;
                 warnings.push("secrets have changed; the new ones are in use".to_owned());
             }

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::extracted_fields::ExtractedFields;
 use super::text::Text;
+use crate::line::Level;
 use crate::routing::StoredName;
 
 /// A delivery of CloudWatch Logs.
@@ -71,6 +72,19 @@ pub struct LogEvent<'a> {
     /// Of a stored event: the JSON object that was made of its message.
     #[serde(borrow, default, deserialize_with = "object")]
     pub json: Option<&'a str>,
+    /// Of a stored event: its level, if the message does not tell it.
+    #[serde(borrow, default)]
+    pub level: Option<Cow<'a, str>>,
+    /// Of a stored event: its request ID, if the message does not tell it.
+    #[serde(borrow, default, rename = "requestId")]
+    pub request_id: Option<Cow<'a, str>>,
+}
+
+impl LogEvent<'_> {
+    /// The stored level.
+    pub fn level(&self) -> Option<Level> {
+        self.level.as_deref().and_then(Level::from_name)
+    }
 }
 
 fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de str>, D::Error> {

@@ -1,7 +1,7 @@
 //! The state of the shipper that is kept across invocations.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::context::Invocation;
@@ -28,14 +28,14 @@ pub struct Shipper {
     pub(super) queues: Mutex<BTreeMap<String, Option<u64>>>,
     pub(super) buffers: BufferPool,
     /// The tags of log groups and functions, if they are configured.
-    pub(super) tag_tables: Option<TagTables>,
+    pub(super) tag_tables: Option<Arc<TagTables>>,
 }
 
 impl Shipper {
     /// Creates a shipper. `own_log_group` is the log group that the function itself writes to.
     pub fn new(config: Config, own_log_group: Option<String>, client: Client) -> Self {
         Self {
-            tag_tables: config.tags.clone().map(TagTables::new),
+            tag_tables: config.tags.clone().map(TagTables::new).map(Arc::new),
             config,
             client,
             own_log_group,
@@ -46,6 +46,12 @@ impl Shipper {
             queues: Mutex::default(),
             buffers: BufferPool::default(),
         }
+    }
+
+    /// A shipper with other secrets. What is known of the destinations is forgotten.
+    pub(crate) fn with_secrets(&self, config: Config) -> Self {
+        let new = Self::new(config, self.own_log_group.clone(), self.client.clone());
+        Self { tag_tables: self.tag_tables.clone(), ..new }
     }
 
     /// How long before an invocation's deadline everything ends.
@@ -107,5 +113,24 @@ impl Shipper {
     /// Stored events whose destinations are not configured, as seen by this instance.
     pub(super) fn orphans(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
         self.orphans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_of_tags_stay_in_use_with_other_secrets() {
+        let config = || {
+            let document = r#"{
+                "destinations": {"x": {"type": "http", "url": "http://127.0.0.1:1"}},
+                "tags": {"bucket": "tables", "accounts": ["123456789012"]}
+            }"#;
+            Config::parse(document).unwrap_or_else(|error| panic!("{error}"))
+        };
+        let before = Shipper::new(config(), None, Client::default());
+        let after = before.with_secrets(config());
+        assert!(Arc::ptr_eq(&before.tag_tables.unwrap(), &after.tag_tables.unwrap()));
     }
 }

@@ -49,6 +49,34 @@ impl<'a> Line<'a> {
             })
             .unwrap_or_else(|| application::parse(message))
     }
+
+    /// Parses a message that has a JSON object made of it beside it.
+    pub fn parse_with_object(message: &'a str, object: Option<&'a str>) -> Self {
+        let mut line = Self::parse(message);
+        if let Some(object) = object {
+            line.put_object(object, line.level);
+        }
+        line
+    }
+
+    /// Sets the object, before which the message had this level. What was found stays; the fields of
+    /// the object add to it, and a level that they change applies.
+    pub fn put_object(&mut self, object: &'a str, before: Option<Level>) {
+        let found = Self::parse(object);
+        self.json = Some(object);
+        if found.kind != Kind::Application {
+            return;
+        }
+        if found.level != before {
+            self.level = found.level.or(self.level);
+        }
+        self.trace = self.trace.take().or(found.trace);
+        if found.request_id.is_some() && (self.request_id.is_none() || self.request_id_is_inferred)
+        {
+            self.request_id = found.request_id;
+            self.request_id_is_inferred = false;
+        }
+    }
 }
 
 #[cfg(test)]

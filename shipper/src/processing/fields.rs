@@ -15,11 +15,11 @@ use crate::decode::Text;
 
 /// The fields of an object, in their order.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
+pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, Cow<'a, RawValue>)>);
 
 impl<'a> Fields<'a> {
     /// The fields of an object; `None` if the string is something else.
-    pub(super) fn parse(object: &'a str) -> Option<Self> {
+    pub(crate) fn parse(object: &'a str) -> Option<Self> {
         serde_json::from_str(object).ok()
     }
 
@@ -33,11 +33,23 @@ impl<'a> Fields<'a> {
         self.0.is_empty()
     }
 
-    /// Adds a string, unless there is a field with this name.
-    pub(super) fn add(&mut self, name: &str, value: &str) {
-        if self.0.iter().all(|(found, _)| found != name) {
-            self.0.push((Cow::Owned(name.to_owned()), Cow::Owned(raw(value))));
+    /// Adds a string. There must not be a field with this name.
+    pub(super) fn push(&mut self, name: &str, value: &str) {
+        self.0.push((Cow::Owned(name.to_owned()), Cow::Owned(raw(value))));
+    }
+
+    /// The value of the first field at a path.
+    pub(crate) fn get(&self, path: &str) -> Option<Cow<'a, RawValue>> {
+        if let Some((_, value)) = self.0.iter().find(|(name, _)| name == path) {
+            return Some(value.clone());
         }
+        splits(path).find_map(|(name, rest)| {
+            let mut of_name = self.0.iter().filter(|(found, _)| found == name);
+            of_name.find_map(|(_, value)| {
+                let found = Fields::parse(value.get())?.get(rest)?;
+                Some(Cow::Owned(found.into_owned()))
+            })
+        })
     }
 
     /// Removes every field at a path, also of the objects in a list. Returns whether there was one.

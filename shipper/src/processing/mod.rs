@@ -25,6 +25,7 @@ pub use transform::{Applicable, ChangedMessage, Transform, Transforms, put_chang
 use crate::destination::ReasonCode;
 use crate::line::Line;
 use crate::record::Record;
+pub(crate) use fields::Fields;
 pub(crate) use rule::{AnyPattern, RuleMatcher};
 
 /// The reason for dropping log events that no `include` rule matches.
@@ -164,17 +165,26 @@ impl Processing {
     }
 }
 
-/// Replaces messages by their redacted form, and parses these again.
+/// Replaces messages by their redacted form, and parses these again. What was not found in the message
+/// itself, but in other log events or in fields that it does not have any more, stays.
 pub fn put_messages<'r>(records: &mut [Record<'r>], messages: &'r [Option<String>]) {
     for (record, message) in records.iter_mut().zip(messages) {
         if let Some(message) = message {
+            let unredacted = Line::parse(record.message);
             let mut line = Line::parse(message);
+            let of_record = &mut record.line;
             // A redaction in the columns does not change the kind.
-            line.kind = record.line.kind;
-            line.level = line.level.or(record.line.level);
-            if record.line.request_id_is_inferred && line.request_id.is_none() {
-                line.request_id = record.line.request_id.take();
-                line.request_id_is_inferred = true;
+            line.kind = of_record.kind;
+            line.level = match line.level == unredacted.level {
+                true => of_record.level,
+                false => line.level.or(of_record.level),
+            };
+            if line.request_id == unredacted.request_id {
+                line.request_id = of_record.request_id.take();
+                line.request_id_is_inferred = of_record.request_id_is_inferred;
+            }
+            if line.trace == unredacted.trace {
+                line.trace = of_record.trace.take();
             }
             record.extracted = record.extracted.of_system();
             record.message = message;

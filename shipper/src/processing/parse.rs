@@ -1,5 +1,7 @@
 //! Fields of text messages.
 
+use std::collections::HashSet;
+
 use regex::Regex;
 
 use super::fields::Fields;
@@ -25,7 +27,7 @@ impl Parse {
                 let captures = pattern.captures(message)?;
                 for name in pattern.capture_names().flatten() {
                     if let Some(found) = captures.name(name) {
-                        fields.add(name, found.as_str());
+                        fields.push(name, found.as_str());
                     }
                 }
             }
@@ -38,6 +40,7 @@ impl Parse {
 /// no fields.
 fn logfmt(message: &str, fields: &mut Fields<'_>) {
     let mut rest = message.trim_start();
+    let mut keys = HashSet::new();
     while !rest.is_empty() {
         let end = |text: &str| text.find(char::is_whitespace).unwrap_or(text.len());
         let (key, after) = match rest.find(|it: char| it == '=' || it.is_whitespace()) {
@@ -51,8 +54,9 @@ fn logfmt(message: &str, fields: &mut Fields<'_>) {
             Some((value, after)) => (value, after),
             None => (after[..end(after)].to_owned(), &after[end(after)..]),
         };
-        if !key.is_empty() && !key.contains('"') {
-            fields.add(key, &value);
+        // The first of several with the same key.
+        if !key.is_empty() && !key.contains('"') && keys.insert(key) {
+            fields.push(key, &value);
         }
         rest = after.trim_start();
     }

@@ -416,6 +416,29 @@ fn what_was_found_in_a_dropped_field_stays() {
 }
 
 #[test]
+fn what_was_found_in_a_dropped_field_stays_in_a_redacted_message() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let log_source = LogSource::new("1", "g", "s");
+    let messages = [format!(
+        "{{\"requestId\":\"{A}\",\"trace_id\":\"{TRACE}\",\"level\":\"warn\",\"to\":\"a@example.com\"}}"
+    )];
+    let processing = Processing {
+        transforms: Transforms::new(vec![drop_fields("ids", &["requestId", "trace_id", "level"])]),
+        redaction: Redaction::new(vec![Pattern::named(Named::Email)]),
+        ..Processing::default()
+    };
+    let mut records = records(&log_source, &messages);
+    let (changed, _, _) = processing.transform(&records);
+    put_changed(&mut records, &changed);
+    let (redacted, _) = processing.redact(&records);
+    put_messages(&mut records, &redacted);
+    let line = &records[0].line;
+    assert_eq!(line.json, Some("{\"to\":\"[redacted:email]\"}"));
+    assert_eq!((line.request_id.as_deref(), line.level), (Some(A), Some(Level::Warn)));
+    assert_eq!(line.trace.as_ref().unwrap().trace_id.to_string(), TRACE);
+}
+
+#[test]
 fn fields_of_a_text_message_are_sent_beside_it() {
     let parse = Transform { parse: Some(Parse::Logfmt), ..transform("logfmt", Vec::new()) };
     let lines = ["level=warn msg=\"out of stock\" sku=7", "no fields", "{\"a\":\"b=c\"}"];

@@ -11,7 +11,7 @@ use super::parse::Parse;
 use super::redact::Redaction;
 use super::rule::{AnyPattern, Rule, RuleMatcher};
 use crate::destination::ReasonCode;
-use crate::line::{Kind, Level, Line};
+use crate::line::{Kind, Line};
 use crate::record::Record;
 
 /// What happens to the fields of matching log events: `parse`, then `drop`, `rename` and `set`.
@@ -165,7 +165,7 @@ pub fn put_changed<'r>(records: &mut [Record<'r>], changed: &'r [Option<ChangedM
     for (record, changed) in records.iter_mut().zip(changed) {
         let Some(ChangedMessage { message, json }) = changed else { continue };
         let before = record.line.json.and_then(|json| Line::parse(json).level);
-        put_object(record, &message[json.clone()], before);
+        record.line.put_object(&message[json.clone()], before);
         // What a filter pattern extracted may contain a dropped field.
         record.extracted = record.extracted.of_system();
         record.message = message;
@@ -178,29 +178,11 @@ pub fn put_objects<'r>(records: &mut [Record<'r>], objects: &'r [Option<String>]
     for (record, object) in records.iter_mut().zip(objects) {
         let Some(object) = object else { continue };
         if Fields::parse(object).is_some() {
-            put_object(record, object, record.line.level);
+            record.line.put_object(object, record.line.level);
             record.parsed = Some(object);
         } else {
             // A replacement of a redaction has made it invalid.
             (record.line.json, record.parsed) = (None, None);
         }
-    }
-}
-
-/// Sets the object of a record, whose object had this level before.
-fn put_object<'r>(record: &mut Record<'r>, object: &'r str, before: Option<Level>) {
-    let found = Line::parse(object);
-    let line = &mut record.line;
-    line.json = Some(object);
-    if found.kind != Kind::Application {
-        return;
-    }
-    if found.level != before {
-        line.level = found.level.or(line.level);
-    }
-    line.trace = line.trace.take().or(found.trace);
-    if found.request_id.is_some() && (line.request_id.is_none() || line.request_id_is_inferred) {
-        line.request_id = found.request_id;
-        line.request_id_is_inferred = false;
     }
 }

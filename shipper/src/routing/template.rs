@@ -1,13 +1,11 @@
 //! Templates of names: text with values of a record in braces.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use serde_json::value::RawValue;
 
 use super::allowed::Allowed;
 use crate::destination::time_template::{TimeTemplate, TimeTemplateError};
 use crate::log_source_value::LogSourceValue;
+use crate::processing::Fields;
 use crate::record::Record;
 
 /// What stands for a value that a record does not have, in a name that must be.
@@ -33,7 +31,7 @@ enum Value {
     OfLogSource(LogSourceValue),
     Kind,
     Level,
-    Field(Vec<String>),
+    Field(String),
 }
 
 /// Why a template is invalid.
@@ -177,14 +175,8 @@ impl Value {
 }
 
 /// The text, number or boolean at a path in a JSON object.
-fn field(json: &str, path: &[String]) -> Option<String> {
-    let (name, rest) = path.split_first()?;
-    let mut object: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json).ok()?;
-    let value = object.remove(name.as_str())?.get();
-    if !rest.is_empty() {
-        return field(value, rest);
-    }
-    match serde_json::from_str(value).ok()? {
+fn field(json: &str, path: &str) -> Option<String> {
+    match serde_json::from_str(Fields::parse(json)?.get(path)?.get()).ok()? {
         serde_json::Value::String(text) => Some(text),
         serde_json::Value::Number(number) => Some(number.to_string()),
         serde_json::Value::Bool(value) => Some(value.to_string()),
@@ -219,7 +211,7 @@ fn part(inside: &str) -> Result<Part, TemplateError> {
                 Value::OfLogSource(LogSourceValue::Tag(key.to_owned()))
             }
             Some(("field", path)) if path.split('.').all(|part| !part.is_empty()) => {
-                Value::Field(path.split('.').map(str::to_owned).collect())
+                Value::Field(path.to_owned())
             }
             _ => {
                 let time = TimeTemplate::parse(&format!("{{{inside}}}"));
@@ -261,6 +253,7 @@ mod tests {
         check("{level}", Allowed::All, json, Some("error"));
         check("{field:team.name}", Allowed::All, json, Some("Pay Out"));
         check("{field:team.id}", Allowed::All, json, Some("7"));
+        check("{field:team.id}", Allowed::All, r#"{"team.id":8,"team":{"id":7}}"#, Some("8"));
         check(
             "logs-{field:team.name}-{yyyy.MM.dd}",
             Allowed::ElasticsearchIndex,

@@ -18,6 +18,7 @@ use serde_json::value::RawValue;
 use super::rfc3339::rfc3339;
 use crate::decode::Extracted;
 use crate::destination::ReasonCode;
+use crate::line::{Level, Line};
 use crate::log_source::LogSource;
 use crate::record::Record;
 use crate::routing::Names;
@@ -173,16 +174,30 @@ impl Serialize for LogEvents<'_> {
             extracted: Fields<'a>,
             #[serde(skip_serializing_if = "Option::is_none")]
             json: Option<&'a RawValue>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            level: Option<&'static str>,
+            #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
+            request_id: Option<&'a str>,
         }
 
-        serializer.collect_seq(self.0.iter().map(|record| LogEvent {
-            id: record.id,
-            timestamp: record.unix_millis(),
-            message: record.message,
-            route: record.names.route(),
-            names: record.names,
-            extracted: Fields(record.extracted),
-            json: record.parsed.and_then(|object| serde_json::from_str(object).ok()),
+        serializer.collect_seq(self.0.iter().map(|record| {
+            // What joining, other log events and dropped fields have told is not in the message.
+            let again = Line::parse_with_object(record.message, record.parsed);
+            let line = &record.line;
+            LogEvent {
+                id: record.id,
+                timestamp: record.unix_millis(),
+                message: record.message,
+                route: record.names.route(),
+                names: record.names,
+                extracted: Fields(record.extracted),
+                json: record.parsed.and_then(|object| serde_json::from_str(object).ok()),
+                level: line.level.filter(|_| line.level != again.level).map(Level::name),
+                request_id: line
+                    .request_id
+                    .as_deref()
+                    .filter(|_| line.request_id != again.request_id),
+            }
         }))
     }
 }
@@ -237,7 +252,6 @@ mod tests {
 
     use super::*;
     use crate::decode;
-    use crate::line::Line;
 
     fn records<'a>(log_source: &'a LogSource<'a>, messages: &'a [String]) -> Vec<Record<'a>> {
         let record = |message: &'a String| Record {
@@ -345,6 +359,41 @@ mod tests {
         let again = Record::new(&log_source, &delivery.log_events[0]);
         assert_eq!((again.parsed, again.line.json), (Some(object), Some(object)));
         assert_eq!(again.message, "n=1");
+    }
+
+    #[test]
+    fn a_stored_event_keeps_what_its_message_does_not_tell() {
+        const A: &str = "8f507cfc-1234-4697-b07a-ac58fc914c95";
+        let log_source = LogSource::new("1", "g", "s");
+        let of_request = format!("{A} INFO an order");
+        let mut joined = Record::of(&log_source, "Boom\n\tat Junk.a(Junk.java:13)");
+        joined.line.level = Some(Level::Error);
+        joined.line.request_id = Some(A.into());
+        let object = r#"{"level":"warn","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736"}"#;
+        let mut parsed = Record { parsed: Some(object), ..Record::of(&log_source, "level=warn") };
+        parsed.line.put_object(object, None);
+        let told = Record::of(&log_source, &of_request);
+        let stored = StoredEvent {
+            destination: "search",
+            log_source: &log_source,
+            records: vec![&joined, &parsed, &told],
+            reasons: BTreeMap::new(),
+        };
+        let document = stored.document(SystemTime::UNIX_EPOCH);
+        let events = &json_of(&document)["logEvents"];
+        assert_eq!((&events[0]["level"], &events[0]["requestId"]), (&json!("error"), &json!(A)));
+        for event in [&events[1], &events[2]] {
+            assert!(event.get("level").is_none() && event.get("requestId").is_none(), "{event}");
+        }
+        let decoded = decode::gunzip(&document, 1 << 20, Vec::new()).unwrap();
+        let mut texts = Vec::new();
+        let delivery = decode::parse(&decoded, &mut texts).unwrap();
+        for (event, record) in delivery.log_events.iter().zip(stored.records) {
+            let again = Record::new(&log_source, event).line;
+            let line = &record.line;
+            assert_eq!((again.level, again.request_id), (line.level, line.request_id.clone()));
+            assert_eq!(again.trace, line.trace);
+        }
     }
 
     #[test]
