@@ -16,32 +16,43 @@ use crate::settled::Counts;
 use crate::storage::Storage;
 use crate::{PAYLOAD, event};
 
-/// A server that takes every request, unless it is down.
-#[derive(Default)]
+/// A destination that takes every request under whatever names, unless its credentials are invalid.
 struct Recorder {
+    contract: &'static dyn Contract,
     requests: Mutex<Vec<Request>>,
     is_down: AtomicBool,
-    /// A tenant of Loki that is not accepted.
+    /// A tenant that a proxy in front of Loki does not allow. Loki itself allows all:
+    /// <https://grafana.com/docs/loki/latest/operations/authentication/>. The status is that of RFC
+    /// 9110, section 15.5.4.
     rejected_tenant: Option<&'static str>,
 }
 
 impl Service for Recorder {
     fn response(&self, request: Request) -> Reply {
         if self.is_down.load(Ordering::SeqCst) {
-            return Reply::Response(Response::new(401, ""));
+            return Reply::Response(self.contract.unauthorized());
         }
         if self.rejected_tenant.is_some() && request.header("x-scope-orgid") == self.rejected_tenant
         {
             return Reply::Response(Response::new(403, ""));
         }
+        // A contract knows the names of its own configuration only.
+        let items = self.contract.check(&request).unwrap_or_default();
         self.requests.lock().unwrap().push(request);
-        Reply::Response(Response::new(200, r#"{"text":"Success","code":0}"#))
+        Reply::Response(self.contract.take(items, &mut Vec::new()))
     }
 }
 
 impl Recorder {
-    fn start() -> (Arc<Self>, Server) {
-        let recorder = Arc::new(Self::default());
+    fn start(kind: &str) -> (Arc<Self>, Server) {
+        Self::start_without(kind, None)
+    }
+
+    /// A destination that does not accept a tenant.
+    fn start_without(kind: &str, rejected_tenant: Option<&'static str>) -> (Arc<Self>, Server) {
+        let (requests, is_down) = Default::default();
+        let recorder =
+            Arc::new(Self { contract: contract_of(kind), requests, is_down, rejected_tenant });
         let server = Server::start(Arc::clone(&recorder));
         (recorder, server)
     }
@@ -64,9 +75,12 @@ fn line(level: &str, number: usize) -> String {
     format!(r#"{{"level":"{level}","message":"{PAYLOAD} {number}"}}"#)
 }
 
+fn contract_of(kind: &str) -> &'static dyn Contract {
+    *ALL.iter().find(|it| it.kind() == kind).unwrap()
+}
+
 fn config_of(kind: &str, url: &str) -> Value {
-    let contract: &dyn Contract = *ALL.iter().find(|it| it.kind() == kind).unwrap();
-    contract.config(url)
+    contract_of(kind).config(url)
 }
 
 #[test]
@@ -79,7 +93,7 @@ fn each_destination_has_the_names_of_the_route_where_it_keeps_them() {
         "labels": {"team": "l-{function}"},
     });
     // By type: the fields of `set`, and what a request contains because of them.
-    let expected: [(&str, &[&str], &[&str]); 9] = [
+    let expected: [(&str, &[&str], &[&str]); 10] = [
         (
             "datadog",
             &["source", "service", "tags"],
@@ -94,6 +108,7 @@ fn each_destination_has_the_names_of_the_route_where_it_keeps_them() {
             &["service", "tenant", "labels"],
             &[r#"service_name="v-orders""#, r#"team="l-orders""#, "x-scope-orgid: n-orders"],
         ),
+        ("otlp", &["service"], &["v-orders"]),
         ("s3", &["prefix"], &["/paws/lambda/orders/"]),
         (
             "splunk_hec",
@@ -112,14 +127,14 @@ fn each_destination_has_the_names_of_the_route_where_it_keeps_them() {
         ),
     ];
     for (kind, fields, expected) in expected {
-        let (recorder, server) = Recorder::start();
+        let (recorder, server) = Recorder::start(kind);
         let names: BTreeMap<&str, &Value> =
             fields.iter().map(|field| (*field, &set[*field])).collect();
         let config = json!({
             "destinations": {"x": config_of(kind, &server.url())},
             "routes": [{"name": "all", "destinations": ["x"], "set": names}],
         });
-        // The response is not that of each.
+        // A response may lack the items of a request whose names the contract does not know.
         Lambda::start_with_aws(&config, &server.url())
             .invoke_within(&event::fresh(&[line("info", 1)]), Duration::from_secs(2));
         let requests = recorder.requests();
@@ -139,7 +154,7 @@ fn each_destination_has_the_names_of_the_route_where_it_keeps_them() {
 #[test]
 fn each_team_gets_its_log_events_and_the_archive_gets_all() {
     let splunk = MockServer::start(&contract::SplunkHec, []);
-    let (archive, server) = Recorder::start();
+    let (archive, server) = Recorder::start("s3");
     let config = json!({
         "destinations": {"splunk": splunk.config(), "archive": config_of("s3", &server.url())},
         "undelivered": Storage::config(),
@@ -198,7 +213,7 @@ fn what_no_route_matches_is_counted_once_and_not_sent() {
 
 #[test]
 fn a_stored_event_is_delivered_under_the_names_that_it_had() {
-    let (splunk, server) = Recorder::start();
+    let (splunk, server) = Recorder::start("splunk_hec");
     splunk.is_down.store(true, Ordering::SeqCst);
     let storage = Storage::start();
     let config = |routes: Value| {
@@ -243,7 +258,7 @@ fn names_that_are_part_of_a_request_divide_requests_but_lose_nothing() {
     for (kind, field) in
         [("loggly", "tags"), ("loki", "tenant"), ("s3", "prefix"), ("sumologic", "category")]
     {
-        let (recorder, server) = Recorder::start();
+        let (recorder, server) = Recorder::start(kind);
         let config = json!({
             "destinations": {"x": config_of(kind, &server.url())},
             "routes": [{"name": "all", "destinations": ["x"], "set": {field: "l{level}"}}],
@@ -268,9 +283,7 @@ fn names_that_are_part_of_a_request_divide_requests_but_lose_nothing() {
 
 #[test]
 fn a_tenant_that_is_not_accepted_does_not_stop_the_others() {
-    let recorder =
-        Arc::new(Recorder { rejected_tenant: Some("team-error"), ..Recorder::default() });
-    let server = Server::start(Arc::clone(&recorder));
+    let (_, server) = Recorder::start_without("loki", Some("team-error"));
     let storage = Storage::start();
     let config = json!({
         "destinations": {"x": config_of("loki", &server.url())},
@@ -288,7 +301,7 @@ fn a_tenant_that_is_not_accepted_does_not_stop_the_others() {
 
 #[test]
 fn stored_events_keep_their_order_whatever_their_names() {
-    let (splunk, server) = Recorder::start();
+    let (splunk, server) = Recorder::start("splunk_hec");
     splunk.is_down.store(true, Ordering::SeqCst);
     let storage = Storage::start();
     let config = json!({
@@ -304,7 +317,7 @@ fn stored_events_keep_their_order_whatever_their_names() {
 
 #[test]
 fn an_object_that_was_copied_from_another_destination_has_the_names_of_now() {
-    let (archive, server) = Recorder::start();
+    let (archive, server) = Recorder::start("s3");
     let storage = Storage::start();
     let mut document = event::delivery(event::GROUP, 1, &[line("info", 1)]);
     document["logagg"] = json!("stored_event");

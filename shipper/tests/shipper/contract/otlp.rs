@@ -110,16 +110,13 @@ struct PartialSuccess {
 }
 
 /// All attributes have a value, and names are unique.
-fn ensure_attributes(attributes: &[KeyValue], required: &[&str]) -> Result<(), String> {
-    let names: Vec<&str> = attributes.iter().map(|pair| pair.key.as_str()).collect();
-    let mut distinct = names.clone();
-    distinct.sort_unstable();
-    distinct.dedup();
-    ensure(distinct.len() == names.len(), "a name twice")?;
+fn ensure_attributes(attributes: &[KeyValue]) -> Result<(), String> {
+    let mut names: Vec<&str> = attributes.iter().map(|pair| pair.key.as_str()).collect();
+    names.sort_unstable();
+    ensure(names.windows(2).all(|pair| pair[0] != pair[1]), "a name twice")?;
     let has_value =
         |pair: &KeyValue| pair.value.as_ref().is_some_and(|value| value.value.is_some());
-    ensure(attributes.iter().all(has_value), "an attribute without a value")?;
-    required.iter().try_for_each(|name| ensure(names.contains(name), &format!("no {name}")))
+    ensure(attributes.iter().all(has_value), "an attribute without a value")
 }
 
 impl Contract for Otlp {
@@ -140,22 +137,12 @@ impl Contract for Otlp {
         let mut items = Vec::new();
         for logs in export.resource_logs {
             let resource = logs.resource.ok_or("no resource")?;
-            let required = [
-                "service.name",
-                "cloud.provider",
-                "cloud.platform",
-                "cloud.account.id",
-                "faas.name",
-                "faas.version",
-                "faas.instance",
-                "aws.log.group.names",
-                "aws.log.stream.names",
-            ];
-            ensure_attributes(&resource.attributes, &required)?;
+            ensure_attributes(&resource.attributes)?;
             for scope_logs in logs.scope_logs {
                 let scope = scope_logs.scope.ok_or("no scope")?;
                 ensure(scope.name == "logagg" && !scope.version.is_empty(), "another scope")?;
                 for record in scope_logs.log_records {
+                    ensure_attributes(&record.attributes)?;
                     ensure(record.time_unix_nano > 1_600_000_000_000_000_000, "no time")?;
                     let observed = record.observed_time_unix_nano;
                     ensure(observed > 1_600_000_000_000_000_000, "no observed time")?;

@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
 
 use super::{Contract, Item, Rejects, Success, ensure, ensure_header, ensure_post, json_lines};
+use crate::SECRET;
 use crate::http::{Request, Response};
 use crate::responses::OwnResponse;
-use crate::{SECRET, event};
 
 /// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/logs-metrics/>,
 /// <https://help.sumologic.com/docs/send-data/hosted-collectors/http-source/troubleshooting/>
@@ -28,7 +28,7 @@ impl Contract for SumoLogic {
         ensure_header(request, "content-type", "text/plain; charset=utf-8")?;
         ensure_header(request, "x-sumo-category", "test/lambda")?;
         ensure_header(request, "x-sumo-fields", "env=test")?;
-        ensure_header(request, "x-sumo-host", event::GROUP)?;
+        ensure(request.header("x-sumo-host").is_some(), "no host of the source")?;
         ensure(request.header("x-sumo-name").is_some(), "no name of the source")?;
         let text = super::gunzipped(request, 1_000_000)?;
         json_lines(&text, 65_536)
