@@ -109,7 +109,7 @@ fn a_log_event_without_any_field_of_its_own_is_accepted() {
             let config = json!({"destinations": {"x": destination}});
             // Of no AWS service, without level, request and JSON.
             let message = event::message(0);
-            let mut delivery = event::fresh_delivery(0, &[message.clone()]);
+            let mut delivery = event::fresh_delivery(0, std::slice::from_ref(&message));
             delivery["logGroup"] = json!("/shop/web");
             delivery["logStream"] = json!("web");
             let invoked = Lambda::start(&config).invoke(&event::wrap(&delivery));
