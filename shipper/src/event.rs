@@ -4,6 +4,7 @@
 //! the fields of the event, so that the trigger that sends it can be found from the error alone.
 //! Errors never contain the content of an event.
 
+mod backfill;
 mod batch;
 mod error;
 mod field_names;
@@ -11,6 +12,7 @@ mod json_string;
 mod lambda_event;
 mod on_failure_record;
 mod replay;
+mod slice;
 
 use std::borrow::Cow;
 
@@ -18,11 +20,13 @@ use memchr::memchr2;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use backfill::{BackfillRequest, LogGroups};
 pub use error::EventError;
 pub use lambda_event::{Event, Message, ObjectPointer, StreamRecord};
 pub use on_failure_record::unqualified;
 pub use replay::ReplayRequest;
 pub(crate) use replay::parse_time;
+pub use slice::Slice;
 
 use field_names::{keys, seen};
 use json_string::text;
@@ -43,6 +47,11 @@ pub fn parse(raw: &str) -> Result<Event<'_>, EventError> {
     if let Some(word) = envelope.logagg.and_then(text) {
         match word.as_ref() {
             "replay" => return ReplayRequest::parse(raw).map(Event::Replay),
+            "backfill" => return BackfillRequest::parse(raw).map(Event::Backfill),
+            Slice::NAME => {
+                let slice = serde_json::from_str(raw).map_err(|_| EventError::MalformedSlice)?;
+                return Ok(Event::Slice(slice));
+            }
             // An event that was stored because it could not be decoded.
             "undecodable" if envelope.awslogs.is_some() => {}
             _ => return Err(EventError::UnknownKind(seen(raw))),

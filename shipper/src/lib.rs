@@ -7,6 +7,7 @@
 //! policies and Terraform, and starts fast because nothing is set up before it is needed.
 
 pub mod aws;
+pub mod backfill;
 pub mod bootstrap;
 pub mod config;
 pub mod counts;

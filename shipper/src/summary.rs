@@ -48,6 +48,12 @@ pub struct Summary {
     /// The result of a replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replay: Option<Replayed>,
+    /// The plan of a backfill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfilled>,
+    /// The results for slices of a backfill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slices: Option<Slices>,
     /// The type of the delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_type: Option<MessageType>,
@@ -139,6 +145,61 @@ pub struct Replayed {
     pub continue_after: Option<String>,
 }
 
+/// The plan of a backfill.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Backfilled {
+    /// Whether nothing was sent.
+    pub dry_run: bool,
+    /// The beginning of the window.
+    pub from: String,
+    /// The end of the window.
+    pub to: String,
+    /// The log groups.
+    pub log_groups: usize,
+    /// Log groups that are not read, by reason.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub skipped: BTreeMap<&'static str, usize>,
+    /// The slices.
+    pub slices: usize,
+    /// Slices that were sent to the queue.
+    pub enqueued: usize,
+    /// An estimate of the stored bytes.
+    pub bytes: u64,
+    /// An estimate of the log events, if it was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_events: Option<u64>,
+    /// An estimate of the calls of FilterLogEvents.
+    pub calls: u64,
+    /// The time of these at the configured rate.
+    #[serde(rename = "duration_s", serialize_with = "whole_seconds")]
+    pub time: Duration,
+    /// The log group after which another backfill continues, if the time was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub continue_after: Option<String>,
+}
+
+/// The results for slices of a backfill.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Slices {
+    /// Those that are done.
+    pub finished: usize,
+    /// Those whose rest was sent to the queue.
+    pub continued: usize,
+    /// Those that remain for a retry.
+    pub left: usize,
+    /// Calls of FilterLogEvents.
+    pub calls: u64,
+    /// Pages without log events.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub empty_pages: usize,
+    /// Those that were read again from their beginning.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub restarted: usize,
+    /// Those whose log group was deleted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub deleted_log_groups: usize,
+}
+
 /// How an invocation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -165,6 +226,8 @@ impl Summary {
             reported: 0,
             queue: None,
             replay: None,
+            backfill: None,
+            slices: None,
             message_type: None,
             log_group: None,
             log_events: 0,
@@ -184,6 +247,11 @@ impl Summary {
     /// The results for messages of a queue.
     pub fn pointers(&mut self) -> &mut Pointers {
         self.queue.get_or_insert_default()
+    }
+
+    /// The results for slices of a backfill.
+    pub fn slices(&mut self) -> &mut Slices {
+        self.slices.get_or_insert_default()
     }
 
     /// Records the times of log events.
@@ -286,6 +354,10 @@ pub(crate) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Resul
 
 fn seconds<S: Serializer>(age: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     age.map(|age| age.as_secs()).serialize(serializer)
+}
+
+fn whole_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    time.as_secs().serialize(serializer)
 }
 
 fn is_zero(number: &usize) -> bool {

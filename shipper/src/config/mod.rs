@@ -7,6 +7,7 @@
 
 mod arn;
 mod auth;
+mod backfill;
 mod datadog;
 mod destination;
 mod destination_config;
@@ -52,6 +53,7 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
+use crate::backfill::Backfill;
 use crate::destination::Deduplication;
 use crate::processing::Processing;
 use crate::routing::Router;
@@ -89,6 +91,8 @@ pub struct Config {
     pub secret_max_age: Duration,
     /// The storage for undelivered events.
     pub undelivered: Option<Undelivered>,
+    /// How log events are read from CloudWatch Logs, if they are.
+    pub backfill: Option<Backfill>,
     /// Where the tags of log groups and functions are read, if they are.
     pub tags: Option<TagSource>,
     /// The response to Lambda when some records of a batch failed.
@@ -142,6 +146,7 @@ struct Settings {
     ))]
     routes: Option<Vec<routes::Settings>>,
     undelivered: Option<undelivered::Settings>,
+    backfill: Option<backfill::Settings>,
     tags: Option<tags::Settings>,
     #[serde(default)]
     batch_failures: BatchFailures,
@@ -451,6 +456,7 @@ impl Found {
             metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
             secret_max_age: Duration::from_secs(settings.secret_max_age_s),
             undelivered: settings.undelivered.map(undelivered::Settings::undelivered),
+            backfill: settings.backfill.map(backfill::Settings::backfill),
             tags: settings.tags.map(|tags| tags.source(used_tags.into_iter().map(|used| used.key))),
             batch_failures: settings.batch_failures,
         }

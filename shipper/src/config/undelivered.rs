@@ -124,7 +124,7 @@ fn check_queue_url(text: &str) -> Result<(), String> {
             .to_owned());
     }
     if text.ends_with(".fifo") {
-        return Err("must be a standard queue: S3 does not notify FIFO queues".to_owned());
+        return Err("must be a standard queue, not a FIFO queue".to_owned());
     }
     Ok(())
 }
@@ -221,7 +221,7 @@ mod tests {
         );
         check(
             r#""undelivered":{"bucket":"undelivered","queue_url":"https://q/1/a.fifo"}"#,
-            "undelivered.queue_url: must be a standard queue: S3 does not notify FIFO queues",
+            "undelivered.queue_url: must be a standard queue, not a FIFO queue",
         );
         check(
             r#""undelivered":{"bucket":"undelivered","bucket_owner":"12345"}"#,

@@ -28,6 +28,12 @@ pub enum EventError {
          \"2026-11-29T10:00:00Z\"), \"dry_run\" and \"after\""
     )]
     MalformedReplay,
+    /// A backfill request has unknown fields, or fields that do not go together.
+    #[error("invalid backfill request: {0}")]
+    MalformedBackfill(&'static str),
+    /// A slice of a backfill has unknown fields.
+    #[error("cannot read a slice of a backfill, which only the shipper and the enforcer create")]
+    MalformedSlice,
     /// S3 invokes the function directly.
     #[error(
         "S3 must not invoke the function directly: send its notifications to an SQS queue, and \

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
+use super::backfill::BackfillRequest;
 use super::replay::ReplayRequest;
+use super::slice::Slice;
 
 /// An event.
 #[derive(Debug, PartialEq)]
@@ -31,6 +33,10 @@ pub enum Event<'a> {
     /// A replay of stored events, requested by an operator, or their number, requested by a
     /// schedule.
     Replay(ReplayRequest),
+    /// A backfill, requested by an operator.
+    Backfill(BackfillRequest),
+    /// A slice of a backfill.
+    Slice(Slice),
 }
 
 /// A record of a Kinesis stream.

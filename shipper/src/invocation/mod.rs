@@ -1,5 +1,6 @@
 //! One invocation, from the event to the response to Lambda.
 
+mod backfill;
 mod batch_failures;
 mod context;
 mod destination_result;
@@ -11,6 +12,7 @@ mod reply;
 mod ship;
 mod ship_error;
 mod shipper;
+mod slice;
 
 pub use context::Invocation;
 pub use reply::{Reply, Response};

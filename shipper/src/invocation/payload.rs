@@ -14,6 +14,8 @@ pub(super) struct Payload<'a> {
     pub(super) data: Data<'a>,
     /// Its only destination; `None` for all destinations.
     pub(super) only: Option<&'a str>,
+    /// Its destinations, unless it has an only one; none for all.
+    pub(super) among: &'a [String],
     /// When it arrived.
     pub(super) arrived: SystemTime,
     /// Its source.
@@ -29,6 +31,8 @@ pub(super) enum Data<'a> {
     Base64(Cow<'a, str>),
     /// Gzip of JSON.
     Gzip(Bytes),
+    /// JSON.
+    Json(Bytes),
 }
 
 /// The source of a payload.
@@ -42,6 +46,8 @@ pub(super) enum Source {
     Stored,
     /// A stored event that another invocation has begun to deliver.
     StoredInProgress,
+    /// Read from the log group, possibly after a delivery.
+    Backfill,
 }
 
 /// The maximum nesting of events in on-failure records. Each invocation with a record as its event
@@ -56,7 +62,7 @@ impl Source {
 
     /// Whether parts may have been delivered without being counted.
     pub(super) fn is_ambiguous(self) -> bool {
-        matches!(self, Self::OnFailure | Self::StoredInProgress)
+        matches!(self, Self::OnFailure | Self::StoredInProgress | Self::Backfill)
     }
 }
 
@@ -80,6 +86,7 @@ impl Unpacking<'_> {
         let fresh = |data| Payload {
             data: Data::Base64(data),
             only: None,
+            among: &[],
             arrived: self.now,
             source: Source::Fresh,
             key: None,
@@ -109,6 +116,11 @@ impl Unpacking<'_> {
             }
             // A failed schedule runs again by itself.
             Event::Replay(_) => Vec::new(),
+            Event::Backfill(_) | Event::Slice(_) => {
+                return Err(EventError::UnknownKind(
+                    "a backfill nested in another event".to_owned(),
+                ));
+            }
             Event::Queue(_) | Event::Notification(_) | Event::NotificationTest => {
                 return Err(EventError::UnknownKind("a batch nested in another event".to_owned()));
             }
@@ -128,8 +140,10 @@ impl Payload<'_> {
         let data = match self.data {
             Data::Base64(data) => Data::Base64(Cow::Owned(data.into_owned())),
             Data::Gzip(bytes) => Data::Gzip(bytes),
+            Data::Json(bytes) => Data::Json(bytes),
         };
-        Payload { data, only: None, key: None, arrived: self.arrived, source: self.source }
+        let (arrived, source) = (self.arrived, self.source);
+        Payload { data, only: None, among: &[], key: None, arrived, source }
     }
 }
 
@@ -161,7 +175,7 @@ mod tests {
             .iter()
             .map(|payload| match &payload.data {
                 Data::Base64(data) => (data.as_ref(), payload.source),
-                Data::Gzip(_) => panic!("{payload:?}"),
+                Data::Gzip(_) | Data::Json(_) => panic!("{payload:?}"),
             })
             .collect();
         assert_eq!(found, expected, "{text}");

@@ -123,8 +123,10 @@ impl<'s> Pipeline<'s> {
         let mut turn: Vec<Decoded<'t, 'p>> = Vec::new();
         let mut bytes = 0;
         for payload in payloads {
-            let is_like =
-                |first: &Payload<'_>| first.only == payload.only && first.source == payload.source;
+            let is_like = |first: &Payload<'_>| {
+                (first.only, first.among, first.source)
+                    == (payload.only, payload.among, payload.source)
+            };
             if turn.first().is_some_and(|first| bytes >= turn_bytes || !is_like(first.payload)) {
                 break;
             }
@@ -132,6 +134,7 @@ impl<'s> Pipeline<'s> {
             let json = match &payload.data {
                 Data::Base64(data) => decode::inflate(data, cap_bytes, buffer),
                 Data::Gzip(bytes) => decode::gunzip(bytes, cap_bytes, buffer),
+                Data::Json(bytes) => Ok(bytes.to_vec()),
             };
             let size = json.as_ref().map_or(0, Vec::len);
             if !turn.is_empty() && bytes + size > turn_bytes {
@@ -156,7 +159,7 @@ impl<'s> Pipeline<'s> {
         let Some(first) = turn.first().map(|decoded| decoded.payload) else {
             return dispositions;
         };
-        let Some(targets) = self.targets(first.only) else {
+        let Some(targets) = self.targets(first) else {
             // Nothing was processed or changed.
             return vec![Disposition::NotProcessed; turn.len()];
         };
@@ -165,7 +168,9 @@ impl<'s> Pipeline<'s> {
             let json = decoded.json.as_deref().map_err(Clone::clone);
             match json.and_then(|json| decode::parse(json, strings)) {
                 Ok(delivery) if self.is_to_be_shipped(&delivery, &targets) => {
-                    self.summary.note_times(&delivery);
+                    if first.source != Source::Backfill {
+                        self.summary.note_times(&delivery);
+                    }
                     deliveries.push((index, delivery));
                 }
                 Ok(_) => {}
@@ -452,11 +457,16 @@ impl<'s> Pipeline<'s> {
         left
     }
 
-    /// The destinations of a payload; `None` if its destination is not configured.
-    fn targets(&self, only: Option<&str>) -> Option<Vec<(&'s str, &'s DestinationConfig)>> {
+    /// The destinations of a payload; `None` if its only destination is not configured.
+    fn targets(&self, payload: &Payload<'_>) -> Option<Vec<(&'s str, &'s DestinationConfig)>> {
         let destinations = &self.shipper.config.destinations;
-        match only {
-            None => Some(destinations.iter().map(|(name, to)| (name.as_str(), to)).collect()),
+        match payload.only {
+            None => {
+                let is_target =
+                    |name: &String| payload.among.is_empty() || payload.among.contains(name);
+                let targets = destinations.iter().filter(|(name, _)| is_target(name));
+                Some(targets.map(|(name, to)| (name.as_str(), to)).collect())
+            }
             Some(only) => {
                 let (name, to) = destinations.get_key_value(only)?;
                 Some(vec![(name, to)])

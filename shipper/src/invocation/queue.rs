@@ -15,10 +15,11 @@ use super::pipeline::{Disposition, Pipeline, RetryScope};
 use super::reply::Reply;
 use super::ship_error::ShipError;
 use super::shipper::Shipper;
+use super::slice::SliceEnd;
 use crate::config::BatchFailures;
 use crate::delivery::Admission;
 use crate::destination::Deduplication;
-use crate::event::{self, Event, EventError, Message, ObjectPointer};
+use crate::event::{self, Event, EventError, Message, ObjectPointer, Slice};
 use crate::summary::Summary;
 use crate::undelivered::{Location, Storage, Undelivered, queue, stored_event};
 
@@ -80,6 +81,8 @@ struct Consuming<'s, 'm> {
     objects: BTreeMap<String, Pointed>,
     /// The payloads in messages, each with the index of its message.
     payloads: Vec<(usize, Payload<'m>)>,
+    /// The slices of a backfill, each with the index of its message.
+    slices: Vec<(usize, Slice)>,
 }
 
 impl Shipper {
@@ -99,6 +102,7 @@ impl Shipper {
             failed: vec![false; messages.len()],
             objects: BTreeMap::new(),
             payloads: Vec::new(),
+            slices: Vec::new(),
         };
         for index in 0..messages.len() {
             consuming.read(index, summary);
@@ -106,6 +110,7 @@ impl Shipper {
         let recorded = consuming.payloads.first().map(|(index, _)| &messages[*index]);
         let dispositions = consuming.ship_events(summary).await;
         consuming.ship_objects(summary).await;
+        consuming.ship_slices(summary).await;
         consuming.delay_failed(summary).await;
         if let Some(recorded) = recorded {
             consuming.warn_of_small_queue(recorded, summary).await;
@@ -133,9 +138,16 @@ impl<'s, 'm> Consuming<'s, 'm> {
                 }
                 return;
             }
-            // Replay requests do not come from a queue.
+            Ok(Event::Slice(slice)) if self.shipper.config.backfill.is_some() => {
+                self.slices.push((index, slice));
+                return;
+            }
+            // Requests do not come from a queue.
             Ok(Event::Replay(_)) => {
                 Err(EventError::UnknownKind("a replay request in a queue".to_owned()))
+            }
+            Ok(Event::Backfill(_)) => {
+                Err(EventError::UnknownKind("a backfill request in a queue".to_owned()))
             }
             Ok(event) => self.unpacking.all(event),
             Err(error) => Err(error),
@@ -258,6 +270,17 @@ impl<'s, 'm> Consuming<'s, 'm> {
         }
     }
 
+    /// Reads slices, one after the other. Those that are left for lack of time are first next time.
+    async fn ship_slices(&mut self, summary: &mut Summary) {
+        let Some(backfill) = &self.shipper.config.backfill else {
+            return;
+        };
+        for (index, slice) in std::mem::take(&mut self.slices) {
+            let end = self.shipper.read_slice(backfill, &slice, self.invocation, summary).await;
+            self.failed[index] = end == SliceEnd::Remaining;
+        }
+    }
+
     /// Processes some objects together.
     async fn ship_some(
         &self,
@@ -298,6 +321,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
                     only: object.destination.as_deref(),
                     arrived: now,
                     source: if *is_in_progress { Source::StoredInProgress } else { Source::Stored },
+                    among: &[],
                     key: Some(&object.key),
                 });
             }
@@ -335,7 +359,7 @@ impl<'s, 'm> Consuming<'s, 'm> {
     async fn fetch(&self, storage: &Storage, object: &Pointed) -> Read {
         let left = |warning: Option<String>| Read::Done(Done::Remaining, warning);
         let (shipper, aws) = (self.shipper, self.shipper.aws());
-        if self.time_left() < SHORTEST {
+        if shipper.time_for_deliveries(self.invocation) < SHORTEST {
             return left(None);
         }
         if let Some(destination) = &object.destination {
@@ -522,14 +546,6 @@ impl<'s, 'm> Consuming<'s, 'm> {
         let config = self.shipper.config.destinations.get(destination);
         config.is_some_and(|config| config.destination.deduplication() == Deduplication::None)
             || self.shipper.endpoint_state(destination).ignores_ids
-    }
-
-    /// The time for deliveries.
-    fn time_left(&self) -> Duration {
-        let config = &self.shipper.config;
-        let storing = config.undelivered.as_ref().map(|it| it.reserve).unwrap_or_default();
-        let left = self.invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
-        left.saturating_sub(config.reserve + storing.min(left / 4))
     }
 
     /// The deadline for AWS calls. It uses the reserve, because delivered objects should be

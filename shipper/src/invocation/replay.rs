@@ -116,7 +116,7 @@ impl Shipper {
                     replayed.continue_after = some.first().map(|(key, _)| before(key));
                     return Ok(());
                 };
-                let sent = queue::send(aws, url, &bodies, until).await;
+                let sent = queue::send(aws, url, &bodies, Duration::ZERO, until).await;
                 if !matches!(sent, Ok(0)) {
                     replayed.continue_after = some.first().map(|(key, _)| before(key));
                 }

@@ -11,6 +11,8 @@ use super::pipeline::{Disposition, Pipeline, RetryScope};
 use super::reply::Reply;
 use super::ship_error::ShipError;
 use super::shipper::Shipper;
+use super::slice::SliceEnd;
+use crate::backfill::BackfillError;
 use crate::config::BatchFailures;
 use crate::delivery::Fault;
 use crate::event::{self, Event, EventError, StreamRecord};
@@ -83,6 +85,18 @@ impl Shipper {
             Event::Replay(request) => {
                 summary.source = "replay";
                 self.replay(&request, invocation, summary).await.map(|()| Reply::Summary)
+            }
+            Event::Backfill(request) => {
+                summary.source = "backfill";
+                self.backfill(&request, invocation, summary).await.map(|()| Reply::Summary)
+            }
+            Event::Slice(slice) => {
+                summary.source = "backfill";
+                let backfill = self.config.backfill.as_ref().ok_or(BackfillError::NotConfigured)?;
+                match self.read_slice(backfill, &slice, invocation, summary).await {
+                    SliceEnd::Finished | SliceEnd::Continued => Ok(Reply::Summary),
+                    SliceEnd::Remaining => Err(ShipError::SliceLeft),
+                }
             }
             event => {
                 summary.source = "event";

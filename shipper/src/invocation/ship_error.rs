@@ -1,6 +1,7 @@
 //! Why an invocation failed.
 
 use crate::aws::AwsError;
+use crate::backfill::BackfillError;
 use crate::decode::DecodeError;
 use crate::event::EventError;
 
@@ -41,6 +42,12 @@ pub enum ShipError {
     /// The storage cannot be read.
     #[error("cannot replay: {0}")]
     Replay(#[from] AwsError),
+    /// A backfill was not planned.
+    #[error("cannot backfill: {0}")]
+    Backfill(#[from] BackfillError),
+    /// A slice of a backfill is not finished, and only this event has it.
+    #[error("the slice of the backfill is not finished; see the warnings")]
+    SliceLeft,
     /// An internal error. The panic message is omitted, because it may quote a log event.
     #[error("internal error (a panic); this is a bug, please report it")]
     Panicked,
@@ -58,6 +65,7 @@ impl ShipError {
             Self::NothingToReplay | Self::NoQueue | Self::NotEnqueued(_) | Self::Replay(_) => {
                 "Logagg.NotReplayed"
             }
+            Self::Backfill(_) | Self::SliceLeft => "Logagg.NotBackfilled",
             Self::Panicked => "Logagg.Panicked",
         }
     }

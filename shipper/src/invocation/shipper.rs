@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::context::Invocation;
 use super::payload::Unpacking;
 use crate::aws::Aws;
+use crate::backfill::Pace;
 use crate::config::Config;
 use crate::decode::BufferPool;
 use crate::delivery::{self, Client, EndpointState};
@@ -29,6 +30,9 @@ pub struct Shipper {
     pub(super) buffers: BufferPool,
     /// The tags of log groups and functions, if they are configured.
     pub(super) tag_tables: Option<Arc<TagTables>>,
+    /// The rates of a backfill's calls.
+    pub(super) describe_pace: Pace,
+    pub(super) filter_pace: Pace,
 }
 
 impl Shipper {
@@ -45,6 +49,8 @@ impl Shipper {
             inspections: Mutex::default(),
             queues: Mutex::default(),
             buffers: BufferPool::default(),
+            describe_pace: Pace::default(),
+            filter_pace: Pace::default(),
         }
     }
 
@@ -57,6 +63,13 @@ impl Shipper {
     /// How long before an invocation's deadline everything ends.
     pub(crate) fn reserve(&self) -> Duration {
         self.config.reserve
+    }
+
+    /// The time for deliveries of an invocation: without that for storing what they leave.
+    pub(super) fn time_for_deliveries(&self, invocation: &Invocation<'_>) -> Duration {
+        let storing = self.config.undelivered.as_ref().map(|it| it.reserve).unwrap_or_default();
+        let left = invocation.deadline.duration_since(SystemTime::now()).unwrap_or_default();
+        left.saturating_sub(self.config.reserve + storing.min(left / 4))
     }
 
     /// The context for unpacking an event.

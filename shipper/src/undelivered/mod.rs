@@ -15,6 +15,7 @@ pub mod stored_event;
 use std::time::Duration;
 
 pub use object_key::{Folder, Location, ObjectName};
+pub(crate) use rfc3339::rfc3339;
 pub use storage::{NotStored, Storage};
 pub use stored_event::StoredEvent;
 pub(crate) use stored_event::by_event;

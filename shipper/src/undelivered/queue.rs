@@ -21,6 +21,11 @@ pub const MAX_ENTRIES: usize = 10;
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
 pub const MAX_MESSAGE_BYTES: u64 = 1024 * 1024;
 
+/// The longest delay of a message.
+///
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
+const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
+
 /// The body of a message that points to an object, in the form of an S3 notification. The key is
 /// encoded as S3 does.
 pub fn pointer(bucket: &str, key: &str, bytes: u64) -> String {
@@ -71,11 +76,13 @@ pub async fn delay(aws: &Aws, messages: &[&Message<'_>], until: Instant) -> Resu
     result
 }
 
-/// Sends messages, and returns the number of those that were not accepted.
+/// Sends messages, which become visible after `delay` (at most 15 minutes), and returns the number
+/// of those that were not accepted.
 pub async fn send(
     aws: &Aws,
     queue_url: &str,
     bodies: &[String],
+    delay: Duration,
     until: Instant,
 ) -> Result<usize, AwsError> {
     let mut not_taken = 0;
@@ -83,7 +90,13 @@ pub async fn send(
         let entries: Vec<Value> = batch
             .iter()
             .enumerate()
-            .map(|(index, body)| json!({"Id": index.to_string(), "MessageBody": body}))
+            .map(|(index, body)| {
+                let mut entry = json!({"Id": index.to_string(), "MessageBody": body});
+                if !delay.is_zero() {
+                    entry["DelaySeconds"] = json!(delay.min(LONGEST_DELAY).as_secs());
+                }
+                entry
+            })
             .collect();
         let input = json!({"QueueUrl": queue_url, "Entries": entries});
         let sent: Batched = retry_until(until, LONGEST_ATTEMPT, async |timeout| {

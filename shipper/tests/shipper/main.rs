@@ -8,11 +8,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing helper fails the test that uses it")]
 
+mod backfill;
 mod bulk;
 mod contract;
 mod event;
 mod http;
 mod lambda;
+mod log_groups;
 mod logzio;
 mod mock_server;
 mod secret_stores;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::contract::ensure_checksum;
 use crate::http::{Reply, Request, Response, Server, Service};
 use crate::lambda::{FunctionError, TRACE};
+use crate::log_groups::LogGroups;
 use crate::{PAYLOAD, SECRET};
 
 pub(crate) const BUCKET: &str = "undelivered";
@@ -90,6 +91,7 @@ struct Inner {
     not_modified: usize,
     /// The tags of resources, by ARN.
     tags: BTreeMap<String, BTreeMap<String, String>>,
+    log_groups: LogGroups,
     keys: BTreeSet<String>,
     violations: Vec<String>,
 }
@@ -208,7 +210,7 @@ impl Storage {
 
     /// Sends a message to the queue.
     pub(crate) fn send(&self, body: impl Into<String>) {
-        self.inner().send(body.into());
+        self.inner().send(body.into(), Duration::ZERO);
     }
 
     /// The objects with this prefix.
@@ -238,6 +240,11 @@ impl Storage {
     pub(crate) fn tag(&self, arn: &str, key: &str, value: &str) {
         let mut inner = self.inner();
         inner.tags.entry(arn.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+    }
+
+    /// Changes the log groups of the account.
+    pub(crate) fn log_groups<T>(&self, change: impl FnOnce(&mut LogGroups) -> T) -> T {
+        change(&mut self.inner().log_groups)
     }
 
     /// How many conditional reads found an object unchanged.
@@ -435,6 +442,7 @@ fn operation(request: &Request) -> &'static str {
         (_, "AmazonSQS.GetQueueAttributes") => "GetQueueAttributes",
         (_, "ResourceGroupsTaggingAPI_20170126.GetResources") => "GetResources",
         (_, "Logs_20140328.DescribeLogGroups") => "DescribeLogGroups",
+        (_, "Logs_20140328.FilterLogEvents") => "FilterLogEvents",
         ("GET", "") if request.target.contains("list-type=2") => "ListObjectsV2",
         ("GET", "") => "GetObject",
         ("PUT", "") => "PutObject",
@@ -467,7 +475,8 @@ impl Inner {
             "ChangeMessageVisibilityBatch" => return self.change_visibility(&request.body),
             "GetQueueAttributes" => return self.attributes(&request.body),
             "GetResources" => return Ok(self.resources()),
-            "DescribeLogGroups" => return Ok(Response::new(200, "{\"logGroups\":[]}")),
+            "DescribeLogGroups" => return self.log_groups.describe(&request.body),
+            "FilterLogEvents" => return self.log_groups.filter(&request.body),
             _ => {}
         }
         // <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html>
@@ -550,15 +559,15 @@ impl Inner {
         }
         let is_notified = key.starts_with("logagg/undelivered/") || key.starts_with("aws/lambda/");
         if is_notified {
-            self.send(notification(BUCKET, key, body.len()));
+            self.send(notification(BUCKET, key, body.len()), Duration::ZERO);
         }
         self.objects.insert(key.to_owned(), Object { body, modified: SystemTime::now() });
     }
 
-    fn send(&mut self, body: String) {
+    fn send(&mut self, body: String, delay: Duration) {
         self.sent += 1;
         let id = format!("m-{}", self.sent);
-        let visible_at = self.clock;
+        let visible_at = self.clock + delay;
         self.messages.push(Message { id, body, receive_count: 0, visible_at });
     }
 
@@ -600,7 +609,11 @@ impl Inner {
         let entries = entries(body)?;
         for entry in &entries {
             let body = entry["MessageBody"].as_str().ok_or("no MessageBody")?;
-            self.send(body.to_owned());
+            let delay = entry["DelaySeconds"].as_u64().unwrap_or_default();
+            if delay > 900 {
+                return Err("a delay over 15 minutes");
+            }
+            self.send(body.to_owned(), Duration::from_secs(delay));
         }
         Ok(batched(&entries))
     }
