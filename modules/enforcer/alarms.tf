@@ -16,6 +16,7 @@ locals {
   # Metrics that the enforcer writes for each kind of task: docs/enforcer.md has all of them.
   enforcer_metrics = {
     failed            = { tasks = ["creation", "sweep"], description = "Log groups could not be subscribed, or their retention not be set." }
+    failed_backfills  = { tasks = ["creation", "sweep"], description = "What new log groups had before their filter is not forwarded: the queue of slices does not accept messages." }
     failed_listings   = { tasks = ["sweep"], description = "A sweep could not list log groups." }
     failed_tag_tables = { tasks = ["sweep"], description = "A sweep could not write tags for the shipper, which goes on with the former ones." }
     unannounced       = { tasks = ["sweep"], description = "Only the sweep finds new log groups: the trail, the rule or the queue is off." }

@@ -22,8 +22,8 @@ locals {
       [for name, fields in local.given : fields if name == "metrics"],
     )...)
     }, {
-    for section, table in local.tag_table :
-    section => merge(concat([table], [for name, fields in local.given : fields if name == section])...)
+    for section, defaults in merge(local.tag_table, local.gap_fill) :
+    section => merge(concat([defaults], [for name, fields in local.given : fields if name == section])...)
   })
   document = jsonencode(local.configuration)
   # What an error shows instead of the document.
@@ -37,6 +37,12 @@ locals {
       bucket_owner = coalesce(table.bucket_owner, local.account_id)
       prefix       = "logagg/"
     }, { for argument, region in { region = table.region } : argument => region if region != null }) if table != null
+  }
+  gap_fill = {
+    for name, gap_fill in { gap_fill = var.gap_fill } : name => {
+      queue_url                      = gap_fill.queue.url
+      destination_arn                = gap_fill.destination_arn
+    } if gap_fill != null
   }
 
   # Lambda has hashes in base64, releases in hexadecimal: three digits are two characters of base64.

@@ -96,6 +96,24 @@ data "aws_iam_policy_document" "enforcer" {
       resources = [statement.value]
     }
   }
+  dynamic "statement" {
+    for_each = var.gap_fill[*]
+
+    content {
+      sid       = "GapFill"
+      actions   = ["sqs:SendMessage"]
+      resources = [statement.value.queue.arn]
+    }
+  }
+  dynamic "statement" {
+    for_each = compact(var.gap_fill[*].kms_key_arn)
+
+    content {
+      sid       = "EncryptGapFill"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
   # Of the parameter, the environment and the queue.
   dynamic "statement" {
     for_each = var.kms_key_arn[*]

@@ -85,8 +85,18 @@ variable "tag_table" {
   }
 }
 
+variable "gap_fill" {
+  description = "Queue of slices, such as `backfill_queue` of `modules/shipper`, by which log events from before a new filter are forwarded; `destination_arn` is that shipper's `function_arn`, `kms_key_arn` the customer managed key that encrypts the queue. Default: they are not forwarded."
+  type = object({
+    queue           = object({ url = string, arn = string })
+    destination_arn = string
+    kms_key_arn     = optional(string)
+  })
+  default = null
+}
+
 variable "configuration" {
-  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics` and `tag_table` those that the module sets."
+  description = "Further fields of the enforcer's configuration, such as `sweep_max_age_hours` and `requests_per_second`. Its `policies` override the argument, and the fields of its `metrics`, `tag_table` and `gap_fill` those that the module sets."
   type        = any
   default     = {}
   nullable    = false

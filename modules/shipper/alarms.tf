@@ -36,6 +36,8 @@ locals {
     aws_cloudwatch_metric_alarm.dead,
     aws_cloudwatch_metric_alarm.age,
     aws_cloudwatch_metric_alarm.lag,
+    aws_cloudwatch_metric_alarm.backfill_errors,
+    aws_cloudwatch_metric_alarm.backfill_dead,
   )
 }
 
@@ -211,6 +213,46 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
   evaluation_periods  = 3
   comparison_operator = "GreaterThanThreshold"
   threshold           = 15 * 60 * 1000
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "backfill_errors" {
+  count = var.create_alarms && var.create_backfill ? 1 : 0
+
+  region              = var.region
+  alarm_name          = "${var.name}-backfill-errors"
+  alarm_description   = "A request for a backfill was rejected, or its function failed."
+  namespace           = "AWS/Lambda"
+  metric_name         = "Errors"
+  dimensions          = { FunctionName = aws_lambda_function.backfill[0].function_name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "backfill_dead" {
+  count = var.create_alarms && var.create_backfill ? 1 : 0
+
+  region              = var.region
+  alarm_name          = "${var.name}-backfill-dead"
+  alarm_description   = "Slices of a backfill could not be finished in all attempts. Move the messages back once the cause is removed."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.backfill_dead[0].name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_topic_arns
   ok_actions          = var.alarm_topic_arns

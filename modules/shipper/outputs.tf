@@ -50,6 +50,21 @@ output "undelivered_dead_letter_queue_url" {
   value       = aws_sqs_queue.undelivered_dead.url
 }
 
+output "backfill_function_name" {
+  description = "Name of the function that backfills, with `create_backfill`."
+  value       = one(aws_lambda_function.backfill[*].function_name)
+}
+
+output "backfill_queue" {
+  description = "Queue of the slices of a backfill, with `create_backfill`: its `url` and `arn`."
+  value       = one([for queue in aws_sqs_queue.backfill : { url = queue.url, arn = queue.arn }])
+}
+
+output "backfill_dead_letter_queue_url" {
+  description = "Queue of slices that were not finished in all attempts, with `create_backfill`."
+  value       = one(aws_sqs_queue.backfill_dead[*].url)
+}
+
 output "alarm_arns" {
   description = "ARNs of the alarms, by name."
   value       = { for alarm in local.alarms : alarm.alarm_name => alarm.arn }

@@ -169,6 +169,20 @@ variable "replay_concurrency" {
   nullable    = false
 }
 
+variable "create_backfill" {
+  description = "Whether a second function is created that forwards log events from before a filter on request, with a role that may read all log groups of the account and region."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "backfill_exclude_log_groups" {
+  description = "Names of log groups that a backfill does not read. The shipper's and its own are never read."
+  type        = set(string)
+  default     = []
+  nullable    = false
+}
+
 variable "tracing_mode" {
   description = "X-Ray tracing of the function: `PassThrough` or `Active`."
   type        = string

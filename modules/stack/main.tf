@@ -19,6 +19,10 @@ locals {
     for bucket in [module.shipper.undelivered_bucket] :
     { bucket = bucket, keys = var.tag_keys, kms_key_arn = var.kms_key_arn } if length(var.tag_keys) > 0
   ]
+  gap_fill = [
+    for queue in [module.shipper.backfill_queue] :
+    { queue = queue, destination_arn = module.shipper.function_arn, kms_key_arn = var.kms_key_arn } if var.create_backfill
+  ]
 }
 
 module "shipper" {
@@ -42,6 +46,8 @@ module "shipper" {
   timeout                       = var.shipper_timeout
   concurrency                   = var.shipper_concurrency
   replay_concurrency            = var.replay_concurrency
+  create_backfill               = var.create_backfill
+  backfill_exclude_log_groups   = ["/aws/lambda/${var.name}-enforcer"]
   tracing_mode                  = var.tracing_mode
   code_signing_config_arn       = var.code_signing_config_arn
   log_retention_in_days         = local.log_retention_in_days
@@ -65,6 +71,7 @@ module "enforcer" {
   architecture            = var.architecture
   policies                = concat(logagg_policy.this[*].document, var.policies)
   tag_table               = one(local.tag_table)
+  gap_fill                = one(local.gap_fill)
   configuration           = var.enforcer_configuration
   kms_key_arn             = var.kms_key_arn
   vpc_config              = var.vpc_config

@@ -53,6 +53,16 @@ output "undelivered_dead_letter_queue_url" {
   value       = module.shipper.undelivered_dead_letter_queue_url
 }
 
+output "backfill_function_name" {
+  description = "Name of the function that backfills, with `create_backfill`."
+  value       = module.shipper.backfill_function_name
+}
+
+output "backfill_dead_letter_queue_url" {
+  description = "Queue of slices that were not finished in all attempts, with `create_backfill`."
+  value       = module.shipper.backfill_dead_letter_queue_url
+}
+
 output "log_groups" {
   description = "The selected log groups, by name, with their retention and subscription."
   value       = one(logagg_policy.this[*].log_groups)

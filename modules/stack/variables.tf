@@ -306,6 +306,13 @@ variable "replay_concurrency" {
   nullable    = false
 }
 
+variable "create_backfill" {
+  description = "Whether log events from before a filter are forwarded: on request, and for each new log group. Creates a second function whose role may read all log groups of the account and region."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "tracing_mode" {
   description = "X-Ray tracing of both functions: `PassThrough` or `Active`."
   type        = string

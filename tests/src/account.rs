@@ -2,6 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use anyhow::{Context, anyhow};
+use serde_json::{Value, json};
+
 use crate::api::Api;
 pub use crate::aws::{REGION, Refusal};
 use crate::cloudwatch::CloudWatchLogs;
@@ -71,6 +74,27 @@ impl Account {
     /// Its APIs as the wire has them, in [`REGION`].
     pub fn api(&self) -> Api {
         Api::new(&self.endpoint, &self.access_key, REGION)
+    }
+
+    /// Creates a queue, and returns its URL and ARN.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn queue(&self, name: &str) -> anyhow::Result<(String, String)> {
+        let call = |operation: &str, input: &Value| {
+            let answer = self.api().json("sqs", &format!("AmazonSQS.{operation}"), input)?;
+            answer.map_err(|refusal| anyhow!("{operation} {name}: {refusal:?}"))
+        };
+        let text = |value: &Value| {
+            value.as_str().map(str::to_owned).with_context(|| format!("{name}: no text in {value}"))
+        };
+        // Longer than any function of the tests takes.
+        let attributes = json!({"VisibilityTimeout": "60"});
+        let queue = call("CreateQueue", &json!({"QueueName": name, "Attributes": attributes}))?;
+        let url = text(&queue["QueueUrl"])?;
+        let input = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
+        let attributes = call("GetQueueAttributes", &input)?;
+        Ok((url, text(&attributes["Attributes"]["QueueArn"])?))
     }
 
     /// The ARN a function of this name has, whether or not it exists.

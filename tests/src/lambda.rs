@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::api::Api;
 use crate::aws::{Caller, Refusal};
-use crate::wait;
+use crate::{wait, workspace};
 
 /// The functions of one account in one region.
 #[derive(Debug, Clone)]
@@ -97,6 +97,44 @@ impl Lambda {
     /// When AWS refuses.
     pub fn invoke(&self, name: &str, event: &Value) -> anyhow::Result<Value> {
         self.answer("POST", &format!("/2015-03-31/functions/{name}/invocations"), event)
+    }
+
+    /// Has a function invoked with each message of a queue.
+    ///
+    /// # Errors
+    /// When AWS refuses.
+    pub fn consume(&self, name: &str, queue_arn: &str) -> anyhow::Result<()> {
+        let mapping = json!({
+            "FunctionName": name, "EventSourceArn": queue_arn, "BatchSize": 1,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        });
+        self.answer("POST", "/2015-03-31/event-source-mappings/", &mapping).map(drop)
+    }
+
+    /// Creates a function that does nothing, and has a tag.
+    ///
+    /// # Errors
+    /// When AWS refuses.
+    pub fn create_tagged(&self, name: &str, key: &str, value: &str) -> anyhow::Result<()> {
+        let program = workspace::kept("functions")?.join("nothing");
+        std::fs::write(&program, "#!/bin/sh\n").context("writing a program that does nothing")?;
+        let function = Function { name, program: &program, environment: &[], timeout_seconds: 1 };
+        let arn = self.create(&function)?;
+        let path = format!("/2017-03-31/tags/{arn}");
+        self.answer("POST", &path, &json!({"Tags": {key: value}})).map(drop)
+    }
+
+    /// Gives a function another value of one environment variable.
+    ///
+    /// # Errors
+    /// When AWS refuses.
+    pub fn configure(&self, name: &str, variable: &str, value: &str) -> anyhow::Result<()> {
+        let path = format!("/2015-03-31/functions/{name}/configuration");
+        let current = self.answer("GET", &path, &Value::Null)?;
+        let mut variables = current["Environment"]["Variables"].clone();
+        variables[variable] = Value::from(value);
+        let input = json!({"Environment": {"Variables": variables}});
+        self.answer("PUT", &path, &input).map(drop)
     }
 
     /// Creates the role of a function, where there is none yet.

@@ -46,7 +46,7 @@ impl Ministack {
                         ("BIND_HOST", "127.0.0.1".to_owned()),
                         (
                             "SERVICES",
-                            "logs,lambda,sts,iam,s3,sqs,ssm,kinesis,monitoring".to_owned(),
+                            "logs,lambda,sts,iam,s3,sqs,ssm,kinesis,monitoring,tagging".to_owned(),
                         ),
                         ("AUTH", evaluates_iam.to_string()),
                         ("IOT_MTLS_ENABLED", "0".to_owned()),

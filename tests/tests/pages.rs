@@ -21,8 +21,8 @@ const REPOSITORY: [&str; 2] =
     ["https://github.com/logagg/logagg/blob/main/", "https://github.com/logagg/logagg/tree/main/"];
 
 /// Programs that are not part of this project.
-const PROGRAMS: [&str; 9] =
-    ["aws", "cat", "cd", "export", "gpg", "rustup", "sha256sum", "unzip", "zip"];
+const PROGRAMS: [&str; 10] =
+    ["aws", "cat", "cd", "curl", "export", "gpg", "rustup", "sha256sum", "unzip", "zip"];
 
 /// Commands of cargo itself, and of tools that pages install.
 const OF_CARGO: [&str; 7] = ["build", "clippy", "deny", "fmt", "fuzz", "install", "test"];

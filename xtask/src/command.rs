@@ -13,7 +13,15 @@ Development tasks of logagg.
   cargo demo [--keep]           run the provider and the shipper on this machine
                                 --keep: keep everything running afterwards
   cargo xtask log GROUP LINE    write a log event to a log group of the kept demo
+  cargo xtask deploy FUNCTION KEY=VALUE
+                                deploy a function with a tag to the kept demo
+  cargo xtask configure FUNCTION FILE
+                                give a function of the kept demo another configuration
+  cargo xtask invoke FUNCTION EVENT
+                                invoke a function of the kept demo, and print its response
   cargo xtask stop              stop the kept demo
+  cargo xtask backfill [GROUPS [DAYS]]
+                                slices, requests, invocations and time of a backfill, under AWS's quotas
   cargo xtask docs [--check]    render the registry's pages from the provider's schema and
                                 docs/templates, the JSON schemas of the functions' configurations,
                                 and the tables of the modules' pages
@@ -44,6 +52,10 @@ Development tasks of logagg.
 pub(crate) enum Command {
     Demo(End),
     Log { group: String, line: String },
+    Deploy { function: String, tag: String },
+    Configure { function: String, file: PathBuf },
+    Invoke { function: String, event: String },
+    Backfill { log_groups: u32, days: u32 },
     Stop,
     Docs(Pages),
     Faults,
@@ -96,6 +108,16 @@ impl Command {
             ["log", group, line] => {
                 Ok(Self::Log { group: group.to_owned(), line: line.to_owned() })
             }
+            ["deploy", function, tag] => {
+                Ok(Self::Deploy { function: function.to_owned(), tag: tag.to_owned() })
+            }
+            ["configure", function, file] => {
+                Ok(Self::Configure { function: function.to_owned(), file: file.into() })
+            }
+            ["invoke", function, event] => {
+                Ok(Self::Invoke { function: function.to_owned(), event: event.to_owned() })
+            }
+            ["backfill", ref numbers @ ..] => backfill(numbers),
             ["stop"] => Ok(Self::Stop),
             ["docs"] => Ok(Self::Docs(pages)),
             ["faults"] => Ok(Self::Faults),
@@ -127,13 +149,28 @@ fn outage(words: &[&str]) -> Result<Outage, lexopt::Error> {
         return Err(format!("not understood: {}", words.join(" ")).into());
     }
     for (field, word) in fields.into_iter().zip(words) {
-        *field = word
-            .parse()
-            .ok()
-            .filter(|number| (1..=1_000_000).contains(number))
-            .ok_or_else(|| format!("not a number from 1 to 1000000: {word}"))?;
+        *field = number(word, 1_000_000)?.into();
     }
     Ok(outage)
+}
+
+/// A backfill, as far as it is given.
+fn backfill(words: &[&str]) -> Result<Command, lexopt::Error> {
+    let mut given = [1_000, 30];
+    if words.len() > given.len() {
+        return Err(format!("not understood: {}", words.join(" ")).into());
+    }
+    for (field, word) in given.iter_mut().zip(words) {
+        *field = number(word, 100_000)?;
+    }
+    let [log_groups, days] = given;
+    Ok(Command::Backfill { log_groups, days })
+}
+
+/// A number from 1 to this one.
+fn number(word: &str, most: u32) -> Result<u32, lexopt::Error> {
+    let number = word.parse().ok().filter(|number| (1..=most).contains(number));
+    number.ok_or_else(|| format!("not a number from 1 to {most}: {word}").into())
 }
 
 /// How many log groups, or the numbers that are usual.
@@ -180,6 +217,14 @@ mod tests {
         assert_eq!(parse(""), Ok(Command::Help));
         let log = Command::Log { group: "/a".to_owned(), line: "b".to_owned() };
         assert_eq!(parse("log /a b"), Ok(log));
+        let configure = Command::Configure { function: "f".to_owned(), file: "a.json".into() };
+        assert_eq!(parse("configure f a.json"), Ok(configure));
+        let invoke = Command::Invoke { function: "f".to_owned(), event: "{}".to_owned() };
+        assert_eq!(parse("invoke f {}"), Ok(invoke));
+        let deploy = Command::Deploy { function: "a".to_owned(), tag: "b=c".to_owned() };
+        assert_eq!(parse("deploy a b=c"), Ok(deploy));
+        assert_eq!(parse("backfill"), Ok(Command::Backfill { log_groups: 1_000, days: 30 }));
+        assert_eq!(parse("backfill 7 2"), Ok(Command::Backfill { log_groups: 7, days: 2 }));
     }
 
     #[test]

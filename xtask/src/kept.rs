@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use logagg_e2e::cloudwatch::CloudWatchLogs;
+use logagg_e2e::lambda::Lambda;
 use serde::{Deserialize, Serialize};
 
 /// What is known of a demo that was left running.
@@ -52,6 +53,11 @@ impl Kept {
     /// Its CloudWatch Logs.
     pub(crate) fn logs(&self) -> CloudWatchLogs {
         CloudWatchLogs::new(&self.aws, &self.account, &self.region)
+    }
+
+    /// Its functions.
+    pub(crate) fn lambda(&self) -> Lambda {
+        Lambda::new(&self.aws, &self.account, &self.account, &self.region)
     }
 
     /// Forgets it.

@@ -2,11 +2,13 @@
 
 #![allow(clippy::print_stdout, reason = "command line programs")]
 
+mod backfill;
 mod command;
 mod demo;
 mod docs;
 mod faults;
 mod figures;
+mod functions;
 mod install;
 mod kept;
 mod lines;
@@ -29,6 +31,10 @@ fn main() -> ExitCode {
     let outcome = match Command::parse(lexopt::Parser::from_env()) {
         Ok(Command::Demo(end)) => demo::run(end),
         Ok(Command::Log { group, line }) => log::run(&group, &line),
+        Ok(Command::Deploy { function, tag }) => functions::deploy(&function, &tag),
+        Ok(Command::Configure { function, file }) => functions::configure(&function, &file),
+        Ok(Command::Invoke { function, event }) => functions::invoke(&function, &event),
+        Ok(Command::Backfill { log_groups, days }) => backfill::run(log_groups, days),
         Ok(Command::Stop) => stop::run(),
         Ok(Command::Docs(pages)) => docs::run(pages),
         Ok(Command::Faults) => faults::run(),

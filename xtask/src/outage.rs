@@ -148,7 +148,7 @@ pub(crate) fn run(outage: Outage) -> anyhow::Result<()> {
 }
 
 /// A number with commas between the thousands.
-fn number(number: u64) -> String {
+pub(crate) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -1,7 +1,9 @@
 //! Diagnostics of a plan.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
 
+use serde_json::json;
 use tfplugin::{AttributePath, Diagnostic, Severity};
 
 use super::failure::FREE_THE_NAME;
@@ -141,6 +143,52 @@ pub(crate) fn passed_over_to_destroy(mut problem: Diagnostic) -> Diagnostic {
     problem.severity = Severity::Warning;
     problem.detail.push_str(" This does not stop a destroy.");
     problem
+}
+
+/// How many requests for a backfill are shown. Those of further times begin with the earliest.
+const REQUESTS: usize = 5;
+
+/// Log groups whose filter is missing, by the time since when, in seconds since 1970.
+pub(crate) fn not_forwarded(gaps: &BTreeMap<i64, Vec<String>>) -> Diagnostic {
+    let rfc3339 = |seconds: i64| {
+        let since = Duration::from_secs(u64::try_from(seconds).unwrap_or_default());
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+    };
+    let since: Vec<String> = gaps
+        .iter()
+        .flat_map(|(since, names)| names.iter().map(|name| (*since, name)))
+        .map(|(since, name)| format!("{name} since {}", rfc3339(since)))
+        .collect();
+    let by_time = gaps.iter().map(|(since, names)| (*since, names.clone()));
+    let (mut requests, rest): (Vec<_>, Vec<_>) =
+        by_time.enumerate().partition(|(place, _)| place + 1 < REQUESTS);
+    let rest: Option<(i64, Vec<String>)> =
+        rest.into_iter().map(|(_, request)| request).reduce(|mut first, (_, names)| {
+            first.1.extend(names);
+            first
+        });
+    requests.extend(rest.map(|rest| (REQUESTS, rest)));
+    let requests: Vec<String> = requests
+        .into_iter()
+        .map(|(_, (since, names))| {
+            let from = rfc3339(since);
+            format!("  {}", json!({"logagg": "backfill", "log_groups": names, "from": from}))
+        })
+        .collect();
+    Diagnostic::warning(
+        format!("Log events of {} may not be forwarded", counted(since.len(), "log group")),
+        format!(
+            "{} no subscription filter of this policy since {} created, or since a refresh last saw \
+             it:\n\n{}\n\nApply creates the {}, which {} what is written from then on. To forward what \
+             was written before, invoke the backfill function of modules/shipper after it with:\n\n{}",
+            plural(since.len(), "This log group may have had", "These log groups may have had"),
+            plural(since.len(), "it was", "they were"),
+            listed(&since),
+            plural(since.len(), "filter", "filters"),
+            plural(since.len(), "forwards", "forward"),
+            requests.join("\n"),
+        ),
+    )
 }
 
 pub(crate) fn name_will_be_taken(name: &str, conflicts: &BTreeMap<&String, &String>) -> Diagnostic {

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
@@ -26,6 +27,8 @@ pub(super) struct Discovery {
     inventory: Inventory,
     /// The filters of each group, for the next refresh.
     filter_snapshot: Option<FilterSnapshot>,
+    /// When the first filter was read.
+    pub(super) began: Option<SystemTime>,
 }
 
 /// One log group as AWS shows it now.
@@ -82,6 +85,7 @@ impl Discovery {
         basis: &Basis,
         sight: Sight,
     ) -> Result<Self, CallError> {
+        let began = Some(SystemTime::now());
         let unseen =
             inventory::held(reader, &inventory.asked, &inventory.listed, held.iter()).await?;
         let ships = intent.wanted.is_some() || !ownership.filters.is_empty();
@@ -129,7 +133,7 @@ impl Discovery {
                 groups.insert(name, observed);
             }
         }
-        Ok(Self { groups, inventory, filter_snapshot })
+        Ok(Self { groups, inventory, filter_snapshot, began })
     }
 
     /// Reads log groups again whose retention another policy of this run has restored since they

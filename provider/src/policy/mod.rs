@@ -7,6 +7,7 @@ mod discover;
 mod filter_snapshot;
 mod findings;
 mod from_document;
+mod gaps;
 mod identity;
 mod import;
 mod loops;

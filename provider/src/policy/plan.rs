@@ -9,6 +9,7 @@ use tfplugin::{Attr, AttributePath, Context, Convert, Diagnostic, Planned, Propo
 use super::conflicts::{self, claim_of_map};
 use super::delete::preview_of_leaving;
 use super::findings::Preview;
+use super::gaps::planned_gaps;
 use super::model::{Entry, Intent, Policy, Unusable, about};
 use super::permission;
 use super::plan_by_listing::{Before, plan_by_listing};
@@ -78,6 +79,7 @@ pub(super) async fn plan(
     match plan_update(&mut planned, &prior) {
         Ok(Some(preview)) => {
             preview.report(cx);
+            report_gaps(cx, &planned, &prior.private, &preview);
             name_conflicts(&planned, &prior.private).into_iter().for_each(|it| cx.report(it));
             statement_taken(&planned, &prior).into_iter().for_each(|it| cx.report(it));
             let claim = claim_of_map(&planned, &prior.private);
@@ -101,6 +103,16 @@ pub(super) async fn plan(
         Err(error) => cx.report(diagnostics::unusable_state(&error)),
     }
     Planned { state: planned, private: prior.private, requires_replace: Vec::new() }
+}
+
+/// Warns of log groups that are subscribed again, or for the first time.
+fn report_gaps(cx: &Context<Client>, planned: &Policy, private: &PrivateState, preview: &Preview) {
+    if let Some(destination_arn) = planned.destination_arn.known() {
+        let gaps = planned_gaps(private, destination_arn, &preview.subscribed);
+        if !gaps.is_empty() {
+            cx.report(diagnostics::not_forwarded(&gaps));
+        }
+    }
 }
 
 /// Warns of what happens where a policy no longer is.

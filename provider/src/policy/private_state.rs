@@ -61,6 +61,13 @@ pub(crate) struct PrivateState {
     /// What the account ships by a policy of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) account_policy: Option<AccountPolicy>,
+    /// The time up to which the filters of the state were seen, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) refreshed_at: Option<i64>,
+    /// Log groups without their filter, and since when they may not have been forwarded, in seconds
+    /// since 1970.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) gaps: BTreeMap<String, i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@ use tfplugin::{Attr, Context, Stored};
 use super::conflicts::found_in_state;
 use super::discover::{Discovery, Membership};
 use super::findings::Unverified;
+use super::gaps::record_gaps;
 use super::loops::{Loops, Shipping, Surroundings};
 use super::model::{Intent, Policy, entries};
 use super::permission;
@@ -167,6 +168,8 @@ pub(super) fn record(
     intent: &Intent,
     ownership: &Ownership,
 ) {
+    // A state that cannot be read was refused before.
+    let before = stored.state.states().unwrap_or_default();
     let mut states: BTreeMap<String, GroupState> = BTreeMap::new();
     let mut skipped = BTreeMap::new();
     let mut pending = 0;
@@ -201,6 +204,7 @@ pub(super) fn record(
     if pending == 0 {
         private_state.forget_former();
     }
+    record_gaps(private_state, &before, discovery, &states, intent.refresh);
     stored.state.log_groups = Attr::Known(entries(&states));
     stored.state.skipped = Attr::Known(skipped);
     stored.state.pending = Attr::Known(pending);

@@ -17,10 +17,10 @@ pub(crate) enum Refresh {
 }
 
 /// CloudTrail usually delivers an event within 15 minutes; this is the allowed maximum.
-const LATEST: Duration = Duration::from_hours(1);
+pub(super) const LATEST: Duration = Duration::from_hours(1);
 
 /// By so much AWS's clocks may differ, and so long a write may take to be seen everywhere.
-const BLUR: Duration = Duration::from_mins(1);
+pub(super) const BLUR: Duration = Duration::from_mins(1);
 
 /// Looking further back than this takes longer than asking every log group: CloudTrail takes 2
 /// calls a second, and CloudWatch Logs 5.

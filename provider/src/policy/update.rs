@@ -191,6 +191,8 @@ impl Updating<'_> {
         report_left_to_others(cx, &reconciled);
         // A log group that has left is as any other when it comes back.
         let held = stored.state.states().map_err(unusable)?;
+        let is_missing = |state: &GroupState| state.subscription == Some(Subscription::Missing);
+        stored.private.gaps.retain(|name, _| held.get(name).is_some_and(is_missing));
         let failed = reconciled.iter().filter(|group| !group.failures.is_empty());
         let failed: BTreeSet<&str> = failed.map(|group| group.log_group.as_str()).collect();
         stored.private.forget_written_but(|name| held.contains_key(name) || failed.contains(name));

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::schema::number;
-use super::undelivered::QUEUE_URL;
+pub(crate) use super::undelivered::QUEUE_URL;
 use crate::backfill::Backfill;
 
 /// The fields of `backfill`.
@@ -25,6 +25,28 @@ pub(super) struct Settings {
     ingestion_lag_s: u64,
     #[serde(default)]
     exclude_log_groups: Vec<String>,
+}
+
+/// The fields of the enforcer's `gap_fill`.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct GapFillSettings {
+    #[schemars(extend("pattern" = "^https?://[^/]", "format" = QUEUE_URL.name))]
+    queue_url: String,
+    #[schemars(extend(
+        "pattern" = "^arn:[^:]+:[^:]+:[^:]*:[^:]*:",
+        "errorMessage" = "must be the ARN of the filters' destination",
+    ))]
+    destination_arn: String,
+    #[serde(default = "number::<300>")]
+    #[schemars(range(min = 1, max = 450))]
+    margin_s: u64,
+}
+
+impl GapFillSettings {
+    /// Queue, destination and margin.
+    pub(crate) fn into_parts(self) -> (String, String, Duration) {
+        (self.queue_url, self.destination_arn, Duration::from_secs(self.margin_s))
+    }
 }
 
 /// Below the quota of 5 calls of FilterLogEvents a second, which people who search share.

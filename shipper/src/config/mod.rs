@@ -7,7 +7,7 @@
 
 mod arn;
 mod auth;
-mod backfill;
+pub(crate) mod backfill;
 mod datadog;
 mod destination;
 mod destination_config;

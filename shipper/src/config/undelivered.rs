@@ -57,7 +57,7 @@ pub(crate) const PREFIX: Format =
     Format { name: "undelivered-prefix", func: |value| check_text(value, check_prefix) };
 
 /// The URL of an SQS queue.
-pub(super) const QUEUE_URL: Format =
+pub(crate) const QUEUE_URL: Format =
     Format { name: "queue-url", func: |value| check_text(value, check_queue_url) };
 
 impl Settings {

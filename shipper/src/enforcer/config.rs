@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::gap_fill::GapFill;
+use crate::config::backfill;
 use crate::config::metrics;
 use crate::config::schema::{self, FieldError, Validator, number};
 use crate::config::tags;
@@ -25,6 +27,8 @@ pub struct EnforcerConfig {
     pub requests_per_second: f64,
     /// Which tags are written where, if they are.
     pub tag_table: Option<TagTableConfig>,
+    /// Which gaps are filled, if they are.
+    pub gap_fill: Option<GapFill>,
     /// The namespace of the metrics, if they are enabled.
     pub metrics_namespace: Option<String>,
 }
@@ -63,6 +67,7 @@ struct Settings {
     #[schemars(range(min = 0.1, max = 50))]
     requests_per_second: f64,
     tag_table: Option<tags::TableSettings>,
+    gap_fill: Option<backfill::GapFillSettings>,
     metrics: Option<metrics::Settings>,
 }
 
@@ -118,7 +123,8 @@ fn is_policy(value: &Value) -> bool {
 }
 
 fn read(document: &Value) -> Result<EnforcerConfig, Vec<FieldError>> {
-    let validator = Validator::new(schema::of::<Settings>(), &[POLICY, tags::PREFIX]);
+    let validator =
+        Validator::new(schema::of::<Settings>(), &[POLICY, tags::PREFIX, backfill::QUEUE_URL]);
     let validator = validator.map_err(|error| vec![FieldError::new("", error)])?;
     let checked = validator.check(document, &[]);
     let mut valid_parts = checked.valid_parts(document);
@@ -152,6 +158,10 @@ fn read(document: &Value) -> Result<EnforcerConfig, Vec<FieldError>> {
         tag_table: settings.tag_table.map(|table| {
             let (bucket, keys) = table.into_parts();
             TagTableConfig { bucket, keys }
+        }),
+        gap_fill: settings.gap_fill.map(|gap_fill| {
+            let (queue_url, destination_arn, margin) = gap_fill.into_parts();
+            GapFill { queue_url, destination_arn, margin }
         }),
         metrics_namespace: settings.metrics.map(|metrics| metrics.namespace),
     })

@@ -14,6 +14,7 @@ mod config;
 mod enforce;
 mod enforce_error;
 mod event;
+mod gap_fill;
 mod io;
 mod logs;
 mod loop_detection;

@@ -8,6 +8,7 @@ use logagg_policy::{
     Tags,
 };
 
+use super::gap_fill::GapFill;
 use super::io::CallError;
 use super::logs::{Logs, Write};
 use super::loop_detection::LoopDetection;
@@ -136,6 +137,8 @@ impl Enforcer {
             self.loop_detection(logs, &wanted.destination_arn, &policy.account_id).await?;
         detection.add_warnings(&wanted.destination_arn, warnings);
         desired.ships = Some(detection.guard);
+        let gap_fill = self.loaded.lock().await.0.gap_fill.clone();
+        let mut gap_fill = gap_fill.filter(|gap_fill| gap_fill.covers(policy));
         let write = Write::Filter(wanted);
         let (mut tries, mut may_be_ours) = (0, false);
         loop {
@@ -145,6 +148,7 @@ impl Enforcer {
                 filters = logs.filters(&group.name).await?;
             }
             if may_be_ours && filters.contains(wanted) {
+                fill_gap(gap_fill, group, logs, (counts, warnings)).await;
                 return Ok(true);
             }
             let ownership = policy.ownership();
@@ -155,8 +159,17 @@ impl Enforcer {
             if !addition.subscribe {
                 return Ok(false);
             }
+            // Before the filter, so that nothing is missing if the function ends between the two;
+            // after it where others may have used up the log group's filters.
+            if gap_fill.is_some() && filters.is_empty() {
+                fill_gap(gap_fill.take(), group, logs, (&mut *counts, &mut *warnings)).await;
+                continue;
+            }
             let error = match logs.write(&group.name, write).await {
-                Ok(()) => return Ok(true),
+                Ok(()) => {
+                    fill_gap(gap_fill, group, logs, (counts, warnings)).await;
+                    return Ok(true);
+                }
                 Err(error) if error.code() == Some("LimitExceededException") => {
                     counts.skip(&group.name, &Skip::Obstacle(Obstacle::Full));
                     return Ok(false);
@@ -188,6 +201,18 @@ impl Enforcer {
         let detection = LoopDetection::of(logs, destination_arn, account_id).await?;
         known.insert(key, (detection.clone(), self.io.date()));
         Ok(detection)
+    }
+}
+
+/// Has what a log group had before its filter forwarded, unless that is not configured or done.
+async fn fill_gap(
+    gap_fill: Option<GapFill>,
+    group: &LogGroup,
+    logs: &Logs<'_>,
+    counts: (&mut Counts, &mut Warnings),
+) {
+    if let Some(gap_fill) = gap_fill {
+        gap_fill.fill(group, logs, counts).await;
     }
 }
 

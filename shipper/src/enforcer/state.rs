@@ -22,13 +22,14 @@ use crate::config::Source;
 const FRESH: Duration = Duration::from_secs(60);
 
 /// The services that the enforcer calls.
-const SERVICES: [Service; 6] = [
+const SERVICES: [Service; 7] = [
     Service::CloudWatchLogs,
     Service::Lambda,
     Service::Kinesis,
     Service::Firehose,
     Service::Pipes,
     Service::Tagging,
+    Service::Sqs,
 ];
 
 /// The enforcer, kept across invocations.

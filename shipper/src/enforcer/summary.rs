@@ -70,6 +70,12 @@ pub struct Counts {
     pub subscribed: usize,
     /// Retentions that were set.
     pub retention_set: usize,
+    /// Log groups whose log events from before the filter are forwarded by a backfill.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub backfills: usize,
+    /// Those for which it could not be requested.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed_backfills: usize,
     /// The numbers of log groups without a filter, by reason.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub skipped: BTreeMap<&'static str, usize>,
@@ -192,6 +198,7 @@ impl Counts {
             ("pending", self.pending),
             ("failed", self.failed),
             ("remaining", self.remaining),
+            ("failed_backfills", self.failed_backfills),
         ];
         numbers.into_iter().map(|(name, number)| counted(name, number)).collect()
     }
@@ -238,6 +245,10 @@ impl Summary {
         });
         creations.into_iter().chain(sweep).collect()
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 fn counted(name: &str, number: usize) -> (String, Unit, Value) {

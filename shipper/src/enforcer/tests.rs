@@ -1,6 +1,7 @@
 //! The enforcer with CloudWatch Logs in memory, and a clock that advances only while it waits.
 
 mod cloud;
+mod gap_fill;
 mod tag_tables;
 
 use std::time::Duration;

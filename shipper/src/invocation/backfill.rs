@@ -104,7 +104,7 @@ impl Shipper {
                 format!("\"{name}\" (at most {} h)", max_age.unwrap_or_default().as_secs() / 3_600)
             })
             .collect();
-        let accept = if names.len() == 1 { "accepts" } else { "accept" };
+        let takes = if names.len() == 1 { "takes" } else { "take" };
         let possible = rfc3339(now.checked_sub(youngest).unwrap_or(now));
         let others: Vec<String> = accepting.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let or_others = match others.is_empty() {
@@ -112,7 +112,7 @@ impl Shipper {
             false => format!(", or \"destinations\" to [{}]", others.join(", ")),
         };
         Err(BackfillError::TooOld {
-            destinations: format!("{} {accept}", names.join(", ")),
+            destinations: format!("{} {takes}", names.join(", ")),
             from: rfc3339(request.from),
             advice: format!("set \"from\" to a time after {possible}{or_others}"),
         })

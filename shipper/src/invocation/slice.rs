@@ -84,6 +84,10 @@ impl Shipper {
             ));
             return SliceEnd::Remaining;
         }
+        if backfill.exclude.contains(&slice.log_group) {
+            summary.warn(format!("{:?} is in \"exclude_log_groups\"", slice.log_group));
+            return SliceEnd::Finished;
+        }
         if slice.part > MOST_PARTS {
             summary.warn(format!(
                 "kept a slice of {:?} in the queue: {MOST_PARTS} invocations did not finish it; \

@@ -116,6 +116,7 @@ fn every_alarm_uses_a_metric_that_the_functions_write() {
     let all = [
         "evaluated",
         "failed",
+        "failed_backfills",
         "failed_listings",
         "failed_tag_tables",
         "lag_ms",

@@ -65,7 +65,7 @@ fn account() -> Storage {
     storage
 }
 
-fn config(storage: &Storage, destinations: Value) -> Value {
+fn config(storage: &Storage, destinations: &Value) -> Value {
     let undelivered = storage.config_with_queue();
     let backfill = json!({
         "queue_url": undelivered["queue_url"], "requests_per_second": 100, "concurrency": 1,
@@ -74,7 +74,7 @@ fn config(storage: &Storage, destinations: Value) -> Value {
     json!({"destinations": destinations, "undelivered": undelivered, "backfill": backfill})
 }
 
-fn request(lambda: &mut Lambda, fields: Value) -> Invoked {
+fn request(lambda: &mut Lambda, fields: &Value) -> Invoked {
     let mut event = json!({"logagg": "backfill"});
     event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
     lambda.invoke(event.to_string().as_bytes())
@@ -109,9 +109,9 @@ fn error(invoked: &Invoked) -> String {
 fn every_log_event_of_the_window_is_delivered_once() {
     let (bulk, storage) = (Bulk::start(), account());
     storage.log_groups(|groups| (groups.page_size, groups.has_empty_pages) = (2, true));
-    let config = config(&storage, json!({"search": bulk.config()}));
+    let config = config(&storage, &json!({"search": bulk.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    let planned = request(&mut lambda, whole()).summary["backfill"].clone();
+    let planned = request(&mut lambda, &whole()).summary["backfill"].clone();
     assert_eq!((&planned["log_groups"], &planned["dry_run"]), (&json!(1), &json!(false)));
     // 12 of 20 hours of 2 GiB, in slices of 256 MiB.
     assert_eq!((&planned["slices"], &planned["enqueued"]), (&json!(5), &json!(5)));
@@ -136,11 +136,11 @@ fn every_log_event_of_the_window_is_delivered_once() {
 #[test]
 fn a_dry_run_estimates_and_sends_nothing() {
     let (bulk, storage) = (Bulk::start(), account());
-    let config = config(&storage, json!({"search": bulk.config()}));
+    let config = config(&storage, &json!({"search": bulk.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let mut fields = whole();
     fields["dry_run"] = json!(true);
-    let planned = request(&mut lambda, fields).summary["backfill"].clone();
+    let planned = request(&mut lambda, &fields).summary["backfill"].clone();
     assert_eq!((&planned["slices"], &planned["enqueued"]), (&json!(5), &json!(0)));
     let bytes = planned["bytes"].as_u64().unwrap();
     assert!((1_200_000_000..1_400_000_000).contains(&bytes), "{planned}");
@@ -157,7 +157,7 @@ fn a_dry_run_estimates_and_sends_nothing() {
 #[test]
 fn log_events_that_were_delivered_before_are_there_once() {
     let (bulk, storage) = (Bulk::start(), account());
-    let config = config(&storage, json!({"search": bulk.config()}));
+    let config = config(&storage, &json!({"search": bulk.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let live: Vec<StoredLogEvent> = log_events(hour(11), 30).into_iter().step_by(2).collect();
     let events = live
@@ -168,7 +168,7 @@ fn log_events_that_were_delivered_before_are_there_once() {
     delivery["logEvents"] = json!(events.collect::<Vec<_>>());
     lambda.invoke(&event::wrap(&delivery));
     assert_eq!(bulk.held().messages.len(), 15);
-    request(&mut lambda, whole());
+    request(&mut lambda, &whole());
     let invoked = consume_all(&mut lambda, &storage);
     assert_eq!(bulk.held().messages.len(), 30);
     let deduplicated: u64 = invoked
@@ -181,9 +181,9 @@ fn log_events_that_were_delivered_before_are_there_once() {
 #[test]
 fn log_events_that_may_be_there_already_are_counted_as_possible_duplicates() {
     let (logzio, storage) = (Logzio::start(), account());
-    let config = config(&storage, json!({"logs": logzio.config()}));
+    let config = config(&storage, &json!({"logs": logzio.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    request(&mut lambda, whole());
+    request(&mut lambda, &whole());
     let possible: u64 = consume_all(&mut lambda, &storage)
         .iter()
         .filter_map(|it| it.summary["destinations"]["logs"]["possible_duplicates"].as_u64())
@@ -195,12 +195,12 @@ fn log_events_that_may_be_there_already_are_counted_as_possible_duplicates() {
 fn a_slice_that_needs_more_time_continues_at_its_next_page() {
     let (bulk, storage) = (Bulk::start(), account());
     storage.log_groups(|groups| groups.page_size = 1);
-    let mut config = config(&storage, json!({"search": bulk.config()}));
+    let mut config = config(&storage, &json!({"search": bulk.config()}));
     config["backfill"]["requests_per_second"] = json!(0.4);
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     request(
         &mut lambda,
-        json!({"log_groups": [GROUP], "from": rfc3339(hour(12)), "to": rfc3339(hour(10))}),
+        &json!({"log_groups": [GROUP], "from": rfc3339(hour(12)), "to": rfc3339(hour(10))}),
     );
     // A single slice with 3 log events, and time for two pages.
     let event = storage.receive(1).unwrap();
@@ -222,7 +222,7 @@ fn a_slice_that_needs_more_time_continues_at_its_next_page() {
 fn a_slice_whose_token_has_expired_is_read_again() {
     let (bulk, storage) = (Bulk::start(), account());
     storage.log_groups(|groups| groups.page_size = 2);
-    let config = config(&storage, json!({"search": bulk.config()}));
+    let config = config(&storage, &json!({"search": bulk.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let to = rfc3339(hour(1));
     let slice = json!({
@@ -239,9 +239,9 @@ fn a_slice_whose_token_has_expired_is_read_again() {
 #[test]
 fn calls_that_are_throttled_are_repeated() {
     let (bulk, storage) = (Bulk::start(), account());
-    let config = config(&storage, json!({"search": bulk.config()}));
+    let config = config(&storage, &json!({"search": bulk.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    request(&mut lambda, whole());
+    request(&mut lambda, &whole());
     let throttled =
         || Response::new(400, r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#);
     storage.reject([throttled(), throttled()]);
@@ -253,9 +253,9 @@ fn calls_that_are_throttled_are_repeated() {
 #[test]
 fn a_slice_that_cannot_be_read_stays_in_the_queue() {
     let (bulk, storage) = (Bulk::start(), account());
-    let config = config(&storage, json!({"search": bulk.config()}));
+    let config = config(&storage, &json!({"search": bulk.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    request(&mut lambda, whole());
+    request(&mut lambda, &whole());
     storage.deny(["FilterLogEvents"]);
     let invoked = consume(&mut lambda, &storage);
     assert_eq!(invoked.summary["slices"]["left"], 5, "{invoked:?}");
@@ -270,9 +270,9 @@ fn a_slice_that_cannot_be_read_stays_in_the_queue() {
 #[test]
 fn a_log_group_that_was_deleted_ends_its_slices() {
     let (bulk, storage) = (Bulk::start(), account());
-    let config = config(&storage, json!({"search": bulk.config()}));
+    let config = config(&storage, &json!({"search": bulk.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    request(&mut lambda, whole());
+    request(&mut lambda, &whole());
     storage.log_groups(|groups| groups.delete(GROUP));
     let invoked = consume_all(&mut lambda, &storage);
     assert_eq!(slices(&invoked, "deleted_log_groups"), 5);
@@ -285,9 +285,9 @@ fn a_log_group_that_was_deleted_ends_its_slices() {
 fn a_destination_that_is_down_stops_a_slice_before_the_next_page() {
     let (logzio, storage) = (Logzio::start(), account());
     storage.log_groups(|groups| groups.page_size = 2);
-    let config = config(&storage, json!({"logs": logzio.config()}));
+    let config = config(&storage, &json!({"logs": logzio.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
-    request(&mut lambda, whole());
+    request(&mut lambda, &whole());
     logzio.add_behaviors([logzio::Behavior::Does(Reply::Response(
         Response::new(503, "").with("retry-after", "100"),
     ))]);
@@ -315,13 +315,13 @@ fn a_request_that_cannot_be_met_is_refused_before_the_first_slice() {
     });
     let mut young = logzio.config();
     young["max_age_s"] = json!(3_600);
-    let config = config(&storage, json!({"search": bulk.config(), "young": young}));
+    let config = config(&storage, &json!({"search": bulk.config(), "young": young}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let from = rfc3339(hour(12));
     for (fields, expected) in [
         (
             json!({"log_groups": [GROUP], "from": from}),
-            "\"young\" (at most 1 h) accepts no log events from",
+            "\"young\" (at most 1 h) takes no log events from",
         ),
         (json!({"log_groups": [GROUP], "from": from}), "or \"destinations\" to [\"search\"]"),
         (
@@ -354,7 +354,7 @@ fn a_request_that_cannot_be_met_is_refused_before_the_first_slice() {
         ),
         (json!({"log_groups": [GROUP]}), "\"from\" is missing"),
     ] {
-        let invoked = request(&mut lambda, fields.clone());
+        let invoked = request(&mut lambda, &fields);
         let error = error(&invoked);
         assert!(error.contains(expected), "{fields}: {error}");
     }
@@ -362,7 +362,7 @@ fn a_request_that_cannot_be_met_is_refused_before_the_first_slice() {
     // By prefix those are left out, and counted.
     let fields =
         json!({"log_group_prefix": "/aws/lambda/", "from": from, "destinations": ["search"]});
-    let planned = request(&mut lambda, fields).summary["backfill"].clone();
+    let planned = request(&mut lambda, &fields).summary["backfill"].clone();
     assert_eq!(planned["log_groups"], 1, "{planned}");
     assert_eq!(planned["skipped"], json!({"class": 1, "excluded": 1}));
     consume_all(&mut lambda, &storage);
@@ -373,15 +373,15 @@ fn a_request_that_cannot_be_met_is_refused_before_the_first_slice() {
 #[test]
 fn a_shipper_without_backfill_keeps_slices_in_the_queue() {
     let (bulk, storage) = (Bulk::start(), account());
-    let mut config = config(&storage, json!({"search": bulk.config()}));
+    let mut config = config(&storage, &json!({"search": bulk.config()}));
     let mut planner = Lambda::start_with_aws(&config, &storage.url());
-    request(&mut planner, whole());
+    request(&mut planner, &whole());
     config.as_object_mut().unwrap().remove("backfill");
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let invoked = consume(&mut lambda, &storage);
     assert_eq!(invoked.summary["queue"]["foreign"], 5);
     assert_eq!(storage.queue().len(), 5);
-    let refused = error(&request(&mut lambda, whole()));
+    let refused = error(&request(&mut lambda, &whole()));
     assert!(refused.contains("\"backfill\" is not configured"), "{refused}");
 }
 
@@ -393,10 +393,10 @@ fn log_groups_of_several_pages_are_planned() {
             groups.create(&format!("/g/{number:03}"), (hour(9), "STANDARD", 1), Vec::new());
         }
     });
-    let config = config(&storage, json!({"search": bulk.config()}));
+    let config = config(&storage, &json!({"search": bulk.config()}));
     let mut lambda = Lambda::start_with_aws(&config, &storage.url());
     let fields = json!({"log_group_prefix": "/g/", "from": rfc3339(hour(12)), "after": "/g/009"});
-    let planned = request(&mut lambda, fields).summary["backfill"].clone();
+    let planned = request(&mut lambda, &fields).summary["backfill"].clone();
     assert_eq!((&planned["log_groups"], &planned["enqueued"]), (&json!(110), &json!(110)));
     assert_eq!(planned.get("continue_after"), None);
     assert_eq!(storage.queue().len(), 110);
@@ -417,7 +417,7 @@ async fn a_kill_between_any_two_calls_costs_duplicates_and_no_log_event() {
             let contract =
                 *crate::contract::ALL.iter().find(|contract| contract.kind() == kind).unwrap();
             let mock_server = MockServer::start(contract, []);
-            let document = config(&storage, json!({"x": mock_server.config()})).to_string();
+            let document = config(&storage, &json!({"x": mock_server.config()})).to_string();
             let client = Client::default().in_environment(storage.environment());
             let shipper = || Shipper::new(Config::parse(&document).unwrap(), None, client.clone());
             let invoke = async |event: &[u8]| {

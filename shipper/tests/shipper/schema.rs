@@ -384,6 +384,11 @@ fn the_enforcers_schema_agrees_with_its_parser() {
             "bucket": "tables", "prefix": "logagg/", "region": "eu-west-1",
             "bucket_owner": "123456789012", "keys": ["team"],
         },
+        "gap_fill": {
+            "queue_url": "https://sqs.eu-west-1.amazonaws.com/123456789012/backfill",
+            "destination_arn": "arn:aws:lambda:eu-west-1:123456789012:function:shipper",
+            "margin_s": 60,
+        },
     });
     let check = |document: &Value, is_used: bool| {
         let read = EnforcerConfig::parse(&document.to_string());

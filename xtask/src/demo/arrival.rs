@@ -1,7 +1,9 @@
+use anyhow::ensure;
 use logagg_e2e::sample::{self, Line};
 use logagg_e2e::wait;
+use serde_json::json;
 
-use super::stage::{SHIPPER_GROUP, Stage};
+use super::stage::{INDEX, SHIPPER_GROUP, Stage};
 
 /// Requests of each function, each written with a call of PutLogEvents.
 const REQUESTS: u32 = 4;
@@ -36,4 +38,22 @@ pub(super) fn wait_for_shipper(stage: &Stage) -> anyhow::Result<()> {
             done => Err(format!("{done} of {expected} invocations are complete")),
         }
     })
+}
+
+/// What is written before there is a filter.
+const EARLY: &str = "the first line of all";
+
+/// Writes a line into a log group without a filter.
+pub(super) fn write_early(stage: &Stage, group: &str) -> anyhow::Result<()> {
+    let (logs, stream) =
+        (stage.account.logs(), "2026/11/23/[$LATEST]fedcba9876543210fedcba9876543210");
+    logs.create_stream(group, stream)?;
+    logs.put_events(group, stream, &[EARLY.to_owned()])
+}
+
+/// That line is in the index.
+pub(super) fn expect_early(stage: &Stage) -> anyhow::Result<()> {
+    let found = stage.search.find(INDEX, &json!({"match_phrase": {"message": EARLY}}))?;
+    ensure!(found.len() == 1, "it is there {} times", found.len());
+    Ok(())
 }

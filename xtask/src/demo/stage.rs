@@ -1,8 +1,8 @@
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::cli::terraform_version;
@@ -13,7 +13,7 @@ use logagg_e2e::sample;
 use logagg_e2e::search::Search;
 use logagg_e2e::terraform::{Installation, Run, Terraform};
 use logagg_e2e::workspace;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::kept::Kept;
 use crate::screen::Screen;
@@ -26,6 +26,11 @@ pub(crate) const SHIPPER_GROUP: &str = "/aws/lambda/shipper";
 /// The function that gives new log groups what the policy says, and its own log group.
 pub(crate) const ENFORCER: &str = "enforcer";
 const ENFORCER_GROUP: &str = "/aws/lambda/enforcer";
+/// The function that forwards log events from before a filter, and its own log group.
+pub(crate) const BACKFILL: &str = "backfill";
+const BACKFILL_GROUP: &str = "/aws/lambda/backfill";
+/// The bucket for undelivered events and tags.
+const BUCKET: &str = "undelivered";
 /// A log group that the policy does not select.
 pub(crate) const BYSTANDER: &str = "/ecs/web";
 /// another owner's filter on one of the groups.
@@ -38,6 +43,8 @@ pub(crate) struct Stage {
     pub(crate) account: Account,
     pub(crate) binaries: Binaries,
     pub(crate) shipper_arn: String,
+    /// The queue of slices of a backfill.
+    queue_url: String,
     pub(crate) foreign_arn: String,
     pub(crate) terraform: Terraform,
 }
@@ -63,6 +70,9 @@ impl Stage {
             .step("Deploy the shipper as a Lambda function (provided.al2023)", || {
                 deploy(&account, &binaries, &search)
             })?;
+        let queue_url = screen.step("Deploy it once more for backfills, with a queue", || {
+            deploy_backfill(&account, &binaries, &search)
+        })?;
         let foreign_arn = account.function_arn("security-audit");
         screen.step("Create the log groups of three functions, and three more", || {
             create_groups(&account, &foreign_arn)
@@ -70,7 +80,7 @@ impl Stage {
         let terraform = screen.step("Install the provider in a filesystem mirror", || {
             prepare_terraform(&account, &binaries, &shipper_arn)
         })?;
-        Ok(Self { aws, search, account, binaries, shipper_arn, foreign_arn, terraform })
+        Ok(Self { aws, search, account, binaries, shipper_arn, queue_url, foreign_arn, terraform })
     }
 
     /// Runs terraform and expects an exit code.
@@ -85,19 +95,14 @@ impl Stage {
     /// Deploys the enforcer with the policy as it was applied.
     pub(crate) fn deploy_enforcer(&self) -> anyhow::Result<()> {
         let document = self.terraform.json(&["output", "-json", "document"])?;
-        let lambda = self.account.lambda();
-        let config = json!({"policies": [document]}).to_string();
-        lambda
-            .create(&Function {
-                name: ENFORCER,
-                program: &self.binaries.enforcer,
-                environment: &[
-                    ("LOGAGG_CONFIG", config),
-                    ("AWS_ENDPOINT_URL", self.account.endpoint().to_owned()),
-                ],
-                timeout_seconds: 60,
-            })
-            .map(drop)
+        let config = json!({
+            "policies": [document],
+            "gap_fill": {
+                "queue_url": self.queue_url, "destination_arn": self.shipper_arn, "margin_s": 1,
+            },
+            "tag_table": {"bucket": BUCKET, "keys": ["team"]},
+        });
+        create(&self.account, ENFORCER, &self.binaries.enforcer, &config).map(drop)
     }
 
     /// Writes the page that people review, of the policy as it was applied; returns where.
@@ -147,28 +152,58 @@ impl Stage {
             "  cd {}\n  . ./env.sh\n  terraform plan                       # empty: no drift\n\n  \
              cargo xtask log /aws/lambda/new 'hello'   # a new function logs\n  terraform \
              plan                       # shows it; apply, and log again\n\n  curl -s \
-             '{search}/{INDEX}/_search?q=hello&size=3'\n\n  cargo xtask stop                     # \
-             ends it and cleans up",
+             '{search}/{INDEX}/_search?q=hello&size=3'\n\n  cargo xtask configure shipper FILE    # \
+             another configuration\n  cargo xtask invoke FUNCTION EVENT     # of {SHIPPER}, {BACKFILL} \
+             and {ENFORCER}\n\n  cargo xtask stop                     # ends it and cleans up",
             folder.display()
         ));
         Ok(())
     }
 }
 
-fn deploy(account: &Account, binaries: &Binaries, search: &Search) -> anyhow::Result<String> {
-    let config = json!({
+/// The shipper's configuration.
+fn config(search: &Search) -> Value {
+    json!({
         "destinations": {
             "search": {"type": "elasticsearch", "url": search.endpoint(), "index": INDEX}
         },
-        // Lambda keeps what is left, as far as it does so here.
-        "accepted_risks": ["no_undelivered_storage"],
-    });
-    account.lambda().create(&Function {
-        name: SHIPPER,
-        program: &binaries.shipper,
-        environment: &[("LOGAGG_CONFIG", config.to_string())],
-        timeout_seconds: 30,
+        "undelivered": {"bucket": BUCKET},
     })
+}
+
+fn deploy(account: &Account, binaries: &Binaries, search: &Search) -> anyhow::Result<String> {
+    account.api().create_bucket(BUCKET)?.map_err(|refusal| anyhow!("{refusal:?}"))?;
+    create(account, SHIPPER, &binaries.shipper, &config(search))
+}
+
+/// Creates a function that knows where AWS is.
+fn create(account: &Account, name: &str, program: &Path, config: &Value) -> anyhow::Result<String> {
+    account.lambda().create(&Function {
+        name,
+        program,
+        environment: &[
+            ("LOGAGG_CONFIG", config.to_string()),
+            ("AWS_ENDPOINT_URL", account.endpoint().to_owned()),
+        ],
+        timeout_seconds: 60,
+    })
+}
+
+/// Deploys the function that backfills, and returns its queue.
+fn deploy_backfill(
+    account: &Account,
+    binaries: &Binaries,
+    search: &Search,
+) -> anyhow::Result<String> {
+    let (queue_url, queue_arn) = account.queue(BACKFILL)?;
+    let mut config = config(search);
+    config["backfill"] = json!({
+        "queue_url": queue_url, "ingestion_lag_s": 0,
+        "exclude_log_groups": [SHIPPER_GROUP, ENFORCER_GROUP, BACKFILL_GROUP],
+    });
+    create(account, BACKFILL, &binaries.shipper, &config)?;
+    account.lambda().consume(BACKFILL, &queue_arn)?;
+    Ok(queue_url)
 }
 
 fn create_groups(account: &Account, foreign_arn: &str) -> anyhow::Result<()> {
@@ -178,6 +213,7 @@ fn create_groups(account: &Account, foreign_arn: &str) -> anyhow::Result<()> {
     }
     logs.create_group(SHIPPER_GROUP)?;
     logs.create_group(ENFORCER_GROUP)?;
+    logs.create_group(BACKFILL_GROUP)?;
     logs.create_group(BYSTANDER)?;
     let audited = sample::group(sample::FUNCTIONS[0]);
     logs.put_filter_with_pattern(&audited, FOREIGN_FILTER, foreign_arn, "DENIED")

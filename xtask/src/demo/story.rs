@@ -85,8 +85,11 @@ fn enforcement(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
     screen.heading("The enforcer applies the policy to a new log group before the next plan");
     screen.step("Deploy the enforcer with the policy's document", || stage.deploy_enforcer())?;
     let group = sample::group(sample::NEW_FUNCTION);
-    screen.step("Create a log group; its CreateLogGroup event invokes the enforcer", || {
+    screen.step("Create a log group, and write its first log event", || {
         stage.account.logs().create_group(&group)?;
+        arrival::write_early(stage, &group)
+    })?;
+    screen.step("Its CreateLogGroup event invokes the enforcer", || {
         let event = json!({
             "source": "aws.logs",
             "detail-type": "AWS API Call via CloudTrail",
@@ -105,7 +108,12 @@ fn enforcement(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
     screen.step("terraform plan is empty", || {
         stage.terraform(&["plan", "-no-color", "-detailed-exitcode"], 0)
     })?;
-    screen.step("Its first log events are delivered", || {
+    screen.step("Its first log event is delivered by a backfill", || {
+        wait::until("the log event from before the filter", || {
+            arrival::expect_early(stage).map_err(|error| format!("{error:#}"))
+        })
+    })?;
+    screen.step("Its next log events are delivered by the filter", || {
         let written = arrival::write(stage, &[sample::NEW_FUNCTION])?;
         wait::until("its log events to arrive", || {
             sample::expect_found(&stage.search, INDEX, &written).map_err(|e| format!("{e:#}"))
@@ -115,6 +123,7 @@ fn enforcement(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> a
         "enforcer",
         "a new log group was subscribed and its retention set before any plan".to_owned(),
     ));
+    verified.push(("gap fill", "what it had before its filter was delivered".to_owned()));
     Ok(())
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Cloud {
     pub(super) objects: BTreeMap<String, Bytes>,
     /// The payloads of asynchronous invocations.
     pub(super) invoked: Vec<String>,
+    /// The bodies of messages, with their delays.
+    pub(super) sent: Vec<(Value, u64)>,
     pub(super) config: String,
     /// The remaining time at the end of the last invocation.
     pub(super) time_left: Duration,
@@ -153,6 +155,11 @@ impl Cloud {
                 let Input::Event { payload, .. } = call.input else { panic!("{call:?}") };
                 self.invoked.push(payload.to_owned());
                 json!({})
+            }
+            "SendMessage" => {
+                let body = serde_json::from_str(&text("MessageBody")).unwrap();
+                self.sent.push((body, input["DelaySeconds"].as_u64().unwrap()));
+                json!({"MessageId": "m"})
             }
             "GetResources" => self.resources(input),
             "GetObject" => {
@@ -271,6 +278,7 @@ impl Function {
             tags: BTreeMap::new(),
             objects: BTreeMap::new(),
             invoked: Vec::new(),
+            sent: Vec::new(),
             config: config.to_string(),
             time_left: Duration::ZERO,
             hook: None,
