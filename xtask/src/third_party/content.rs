@@ -281,6 +281,11 @@ fn delivery(events: &[&LogEvent]) -> anyhow::Result<Value> {
         "subscriptionFilters": ["logagg"],
         "logEvents": events.iter().map(log_event).collect::<Vec<_>>(),
     });
+    event(&data)
+}
+
+/// The event of a delivery.
+pub(super) fn event(data: &Value) -> anyhow::Result<Value> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(data.to_string().as_bytes()).context("compressing a delivery")?;
     let data = gzip.finish().context("compressing a delivery")?;

@@ -2,6 +2,7 @@
 //! index or a limit is in the way, and when the server is killed.
 
 mod accident;
+mod backfill;
 mod contents;
 mod limits;
 mod restarts;
@@ -16,6 +17,7 @@ pub(super) fn run(shipper: &Shipper, checks: &mut Checks) -> anyhow::Result<()> 
     let mut server = OpenSearch::start(&progress, checks.suite(), &[])?;
     contents::check(shipper, &server, checks);
     contents::check_template(shipper, &server, checks);
+    backfill::check(shipper, &server, checks);
     server.reset()?;
     accident::check_all(shipper, &server, checks, &accident::OF_INDICES);
     limits::check_red_shard(shipper, &server, checks);
