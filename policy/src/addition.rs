@@ -36,7 +36,11 @@ impl Addition {
             &group.name,
             &group.class,
             &current,
-            Known { obstacle: obstacle.clone(), ..Known::default() },
+            Known {
+                obstacle: obstacle.clone(),
+                is_governed: group.governed_by.is_some(),
+                ..Known::default()
+            },
         );
         let missing = current.subscription == Some(Subscription::Missing);
         let sets_retention =
@@ -67,6 +71,7 @@ mod tests {
             name: name.into(),
             class: LogGroupClass::Standard,
             retention,
+            governed_by: None,
             arn: String::new(),
             stored_bytes: 0,
             created_ms: 1,

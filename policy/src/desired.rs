@@ -73,6 +73,8 @@ pub struct Known {
     pub obstacle: Option<Obstacle>,
     /// Whether the retention it has is one that the policy wrote.
     pub retention: Provenance,
+    /// Whether an account-level retention policy sets its retention, so that its own has no effect.
+    pub is_governed: bool,
 }
 
 impl Desired {
@@ -93,7 +95,8 @@ impl Desired {
             .and_then(|guard| Skip::of(name, class, guard))
             .or(obstacle.filter(|_| self.ships.is_some() || denied).map(Skip::Obstacle));
         let subscribed = self.ships.is_some() && skip.is_none();
-        let retention = self.retention.filter(|_| class.takes_retention() && !denied);
+        let takes_retention = class.takes_retention() && !denied && !known.is_governed;
+        let retention = self.retention.filter(|_| takes_retention);
         let state = GroupState {
             subscription: subscribed.then_some(Subscription::Active),
             retention: retention.map_or(current.retention, |says| {
@@ -141,6 +144,17 @@ mod tests {
             policy.on("/aws/lambda/new", &LogGroupClass::Standard, &current, Known::default());
         assert_eq!(desired.state, state(Some(Subscription::Active), Retention::Days(30)));
         assert_eq!(desired.skip, None);
+    }
+
+    #[test]
+    fn a_governed_group_keeps_its_retention_and_gets_its_filter() {
+        let policy = shipping_to("shipper", Some(Retention::Days(30)));
+        for retention in [Retention::Days(90), Retention::Never] {
+            let current = state(Some(Subscription::Missing), retention);
+            let known = Known { is_governed: true, ..Known::default() };
+            let desired = policy.on("/aws/lambda/x", &LogGroupClass::Standard, &current, known);
+            assert_eq!(desired.state, state(Some(Subscription::Active), retention));
+        }
     }
 
     #[test]

@@ -12,6 +12,9 @@ pub struct LogGroup {
     pub class: LogGroupClass,
     /// How long it keeps its events.
     pub retention: Retention,
+    /// The account-level retention policy that sets its retention, by name. Its own retention has
+    /// no effect then, and is not reported.
+    pub governed_by: Option<String>,
     /// Its ARN, without the `:*` that some operations append.
     pub arn: String,
     /// What it holds, in bytes before compression.

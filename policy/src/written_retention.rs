@@ -21,6 +21,8 @@ impl WrittenRetention {
     /// Whether what a log group has is still what the policy wrote.
     #[must_use]
     pub fn is_on(&self, group: &LogGroup) -> bool {
-        self.created_ms == group.created_ms && self.wrote == group.retention
+        self.created_ms == group.created_ms
+            && self.wrote == group.retention
+            && group.governed_by.is_none()
     }
 }

@@ -52,6 +52,23 @@ fn what_the_account_policy_forwards_too_is_warned_of_once_in_each_plan() {
 }
 
 #[test]
+fn every_policy_of_the_account_is_read() {
+    let scene = scene(&["/app/a"]);
+    let other = scene.account.function_arn("other");
+    let policies = [("all", scene.shipper()), ("elsewhere", other)];
+    for policies in [policies.clone(), {
+        let [one, two] = policies;
+        [two, one]
+    }] {
+        let policies = policies.iter().map(|(name, arn)| AccountPolicy::named(name, arn));
+        here(&scene).set_account_policies(policies);
+        scene.policy(&scene.usual_policy());
+        let plan = scene.plan();
+        says(&plan, &format!("Warning: 1 log group {TWICE}"));
+    }
+}
+
+#[test]
 fn what_the_account_policy_forwards_elsewhere_is_not_reported() {
     let scene = scene(&["/app/a"]);
     account_ships(&scene, &scene.account.function_arn("other"), &[]);

@@ -24,6 +24,7 @@ mod value;
 
 mod absent;
 mod account_policy;
+mod account_retention;
 mod accounts;
 mod aws_destinations;
 mod backfill;

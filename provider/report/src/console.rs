@@ -53,6 +53,7 @@ mod tests {
             name: name.to_owned(),
             class: LogGroupClass::Standard,
             retention: Retention::Never,
+            governed_by: None,
             arn: arn.to_owned(),
             stored_bytes: 0,
             created_ms: 0,

@@ -43,6 +43,7 @@ mod tests {
             name: "/a".to_owned(),
             class: LogGroupClass::Standard,
             retention: Retention::parse(current).unwrap(),
+            governed_by: None,
             arn: String::new(),
             stored_bytes: 1_000,
             created_ms: i64::try_from(created.as_millis()).unwrap(),

@@ -1,4 +1,4 @@
-//! The account-level subscription policy, which the provider does not manage.
+//! Account-level subscription policies, which the provider does not manage.
 
 use aws_sdk_cloudwatchlogs::types;
 use logagg_policy::AccountPolicy;
@@ -6,18 +6,18 @@ use logagg_policy::AccountPolicy;
 use super::{CallError, Operation, Reader};
 
 impl Reader {
-    /// What the account ships by a policy of its own; there can be one in a region.
+    /// What the account ships by policies of its own.
     ///
     /// # Errors
-    /// When the call fails, or the policy is not understood.
-    pub(crate) async fn account_policy(&self) -> Result<Option<AccountPolicy>, CallError> {
+    /// When the call fails, or a policy is not understood.
+    pub(crate) async fn account_policies(&self) -> Result<Vec<AccountPolicy>, CallError> {
         let operation = Operation::DescribeAccountPolicies;
         let kind = types::PolicyType::SubscriptionFilterPolicy;
         let ask = |token| {
             let request = self.region.logs.describe_account_policies().policy_type(kind.clone());
             request.set_next_token(token).send()
         };
-        let mut found = None;
+        let mut found = Vec::new();
         self.pages(operation, ask, |answer| {
             for policy in answer.account_policies.unwrap_or_default() {
                 let document = policy.policy_document.unwrap_or_default();
@@ -25,7 +25,7 @@ impl Reader {
                 let criteria = policy.selection_criteria.as_deref();
                 let policy = AccountPolicy::reported(&name, &document, criteria)
                     .map_err(|error| CallError::nonsense(operation, error.to_string()))?;
-                found = Some(policy);
+                found.push(policy);
             }
             Ok(answer.next_token)
         })

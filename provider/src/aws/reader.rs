@@ -256,6 +256,7 @@ pub(super) fn listed(group: types::LogGroup) -> Option<LogGroup> {
             group.log_group_class.as_ref().map(types::LogGroupClass::as_str),
         ),
         retention: Retention::reported(group.retention_in_days),
+        governed_by: group.retention_policy_name,
     })
 }
 

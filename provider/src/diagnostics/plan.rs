@@ -145,6 +145,33 @@ pub(crate) fn passed_over_to_destroy(mut problem: Diagnostic) -> Diagnostic {
     problem
 }
 
+/// Log groups whose retention an account-level policy sets. The summary names it, because Terraform
+/// shows only one of several warnings with the same summary.
+pub(crate) fn governed(policy: &str, days: i64, log_groups: &[String]) -> Diagnostic {
+    let kept = match days {
+        0 => "never expires their log events".to_owned(),
+        days => format!("keeps their log events for {}", counted_days(days)),
+    };
+    Diagnostic::warning(
+        format!(
+            "The account's retention policy {policy:?} sets the retention of {}",
+            counted(log_groups.len(), "log group")
+        ),
+        format!(
+            "It {kept}, whatever is set on the log groups themselves. So retention_in_days of this \
+             policy has no effect on these, and changes nothing there:\n\n{}\n\nOnce the account's \
+             policy does not apply to them any more, the next plan shows their own retention. To \
+             change the retention now, change the account's policy.",
+            listed(log_groups)
+        ),
+    )
+    .on(AttributePath::root("retention_in_days"))
+}
+
+fn counted_days(days: i64) -> String {
+    counted(usize::try_from(days).unwrap_or(usize::MAX), "day")
+}
+
 /// How many requests for a backfill are shown. Those of further times begin with the earliest.
 const REQUESTS: usize = 5;
 

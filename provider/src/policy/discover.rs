@@ -432,7 +432,8 @@ impl Observed {
         match self.membership {
             Membership::Selected => {
                 let retention = PrivateState::provenance_of_retention(self.written);
-                let known = Known { obstacle: self.obstacle.clone(), retention };
+                let is_governed = self.group.governed_by.is_some();
+                let known = Known { obstacle: self.obstacle.clone(), retention, is_governed };
                 intent.desired.on(name, class, current, known)
             }
             Membership::Left => {

@@ -179,6 +179,7 @@ mod tests {
             name: name.to_owned(),
             class: LogGroupClass::Standard,
             retention: Retention::Never,
+            governed_by: None,
             arn: String::new(),
             stored_bytes: 0,
             created_ms: 1,

@@ -92,7 +92,11 @@ pub(crate) struct Preview {
     pub(crate) restored_shorter: Shortened,
     /// Whether it lets CloudWatch Logs invoke the destination.
     pub(crate) grants: bool,
-    pub(super) by_account: Option<ByAccount>,
+    pub(super) by_account: Vec<ByAccount>,
+    /// Whether the policy sets a retention.
+    pub(super) sets_retention: bool,
+    /// The log groups whose retention an account-level policy sets, by its name and the days.
+    pub(super) governed: BTreeMap<(String, i64), Vec<String>>,
 }
 
 /// What the account ships to the policy's destination by a policy of its own.

@@ -13,8 +13,8 @@ use crate::diagnostics;
 #[derive(Debug, Default)]
 pub(super) struct Loops {
     pub(super) guard: LoopGuard,
-    /// What the account ships by a policy of its own, loops or not.
-    pub(super) account_policy: Option<AccountPolicy>,
+    /// What the account ships by policies of its own, loops or not.
+    pub(super) account_policies: Vec<AccountPolicy>,
     /// Whether the destination itself does not exist.
     pub(super) missing: bool,
     unseen: Unseen,
@@ -42,14 +42,14 @@ impl Loops {
         known: &S,
     ) -> Result<Self, CallError> {
         let mut unseen = Unseen::default();
-        let account_policy = match around.reader.optional().account_policy().await {
-            Ok(account_policy) => account_policy,
+        let account_policies = match around.reader.optional().account_policies().await {
+            Ok(account_policies) => account_policies,
             Err(error) => {
                 unseen.account_policy(error)?;
-                None
+                Vec::new()
             }
         };
-        let beside = Beside { claims: around.claims, account_policy: account_policy.as_ref() };
+        let beside = Beside { claims: around.claims, account_policies: &account_policies };
         let mut walk = LoopWalk::behind(destination_arn, around.region, around.account_id);
         while let Some(question) = walk.next() {
             let answer = match around.ask(&question, known, &beside).await {
@@ -71,7 +71,7 @@ impl Loops {
         }
         let Walked { guard, more, missing } = walk.end();
         unseen.more = more;
-        Ok(Self { guard, account_policy, missing, unseen })
+        Ok(Self { guard, account_policies, missing, unseen })
     }
 
     /// Whether there may be loops that were not found this time.
@@ -117,12 +117,12 @@ impl Unseen {
 /// Where log groups are shipped beside their own filters.
 struct Beside<'a> {
     claims: &'a Claims,
-    account_policy: Option<&'a AccountPolicy>,
+    account_policies: &'a [AccountPolicy],
 }
 
 impl Beside<'_> {
     fn destinations_of(&self, log_group: &str) -> impl Iterator<Item = String> {
-        let account = self.account_policy.filter(|policy| policy.ships(log_group));
+        let account = self.account_policies.iter().filter(move |policy| policy.ships(log_group));
         let account = account.map(|policy| policy.destination_arn.clone());
         self.claims.destinations_of(log_group).cloned().chain(account)
     }

@@ -208,7 +208,7 @@ fn plan_update(
         true => Refusals::Hold,
         false => Refusals::Outdated,
     };
-    let mut preview = Preview::of(&intent, private.account_policy.as_ref());
+    let mut preview = Preview::of(&intent, &private.account_policies);
     let mut log_groups = BTreeMap::new();
     let mut skipped = BTreeMap::new();
     let mut unsure = false;
@@ -220,6 +220,7 @@ fn plan_update(
         let known = Known {
             obstacle: private.obstacle(name, &ownership, refusals),
             retention: PrivateState::provenance_of_retention(written),
+            is_governed: private.governed_by(name).is_some(),
         };
         let desired = intent.desired.on(name, &class, &current, known);
         let taken = private.has_foreign(name);
@@ -238,6 +239,7 @@ fn plan_update(
             desired: &desired,
             stored_bytes,
             filter,
+            governed_by: private.governed_by(name),
         });
     }
     for (name, current) in states.iter().filter(|(name, _)| !selected.contains_key(name.as_str())) {
@@ -426,6 +428,7 @@ mod tests {
             name: name.into(),
             class,
             retention: Retention::Never,
+            governed_by: None,
             arn: String::new(),
             stored_bytes,
             created_ms: 1,

@@ -53,11 +53,11 @@ pub(super) async fn plan_by_listing(
         Err(error) => return cx.report(diagnostics::not_read(&error, region)),
     };
     let destination = planned.destination_arn.known().map(String::as_str);
-    let account_policy = match destination {
-        Some(_) => account_policy(cx, &reader, &intent.name).await,
-        None => None,
+    let account_policies = match destination {
+        Some(_) => account_policies(cx, &reader, &intent.name).await,
+        None => Vec::new(),
     };
-    let mut preview = Preview::of(&intent, account_policy.as_ref());
+    let mut preview = Preview::of(&intent, &account_policies);
     preview.grants = planned.grant_invoke.known() == Some(&true);
     count(&mut preview, planned, &intent, &planned_inventory, before);
     let present = match (before, &intent.wanted) {
@@ -75,15 +75,15 @@ pub(super) async fn plan_by_listing(
     planned_inventories.keep(policy, planned_inventory);
 }
 
-/// What the account ships by a policy of its own, where that can be looked at.
-async fn account_policy(
+/// What the account ships by policies of its own, where that can be looked at.
+async fn account_policies(
     cx: &Context<Client>,
     reader: &Reader,
     policy: &str,
-) -> Option<AccountPolicy> {
-    reader.optional().account_policy().await.unwrap_or_else(|error| {
+) -> Vec<AccountPolicy> {
+    reader.optional().account_policies().await.unwrap_or_else(|error| {
         cx.report(diagnostics::account_policy_unseen(policy, &error));
-        None
+        Vec::new()
     })
 }
 
@@ -111,6 +111,7 @@ fn count(
         let known = Known {
             obstacle: None,
             retention: PrivateState::provenance_of_retention(private.written(group)),
+            is_governed: group.governed_by.is_some(),
         };
         let current = states.remove(&group.name);
         let current = GroupState {
@@ -124,6 +125,7 @@ fn count(
             desired: &desired,
             stored_bytes: group.stored_bytes,
             filter,
+            governed_by: group.governed_by.as_deref(),
         });
     }
     for (name, current) in &states {

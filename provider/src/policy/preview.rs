@@ -22,6 +22,8 @@ pub(super) struct GroupPreview<'a> {
     pub(super) stored_bytes: u64,
     /// What becomes of its filter if the log group is compliant.
     pub(super) filter: FilterWrite,
+    /// The account-level retention policy that sets its retention.
+    pub(super) governed_by: Option<&'a str>,
 }
 
 /// Whether a filter is written although the log group is compliant.
@@ -56,13 +58,14 @@ impl ByAccount {
 }
 
 impl Preview {
-    /// That of a policy in an account which may ship by a policy of its own.
-    pub(super) fn of(intent: &Intent, account_policy: Option<&AccountPolicy>) -> Self {
+    /// That of a policy in an account which may ship by policies of its own.
+    pub(super) fn of(intent: &Intent, account_policies: &[AccountPolicy]) -> Self {
         let wanted = intent.wanted.as_ref();
         let same = |policy: &&AccountPolicy| {
             wanted.is_some_and(|wanted| wanted.destination_arn == policy.destination_arn)
         };
-        let by_account = account_policy.filter(same).map(|policy| ByAccount {
+        let same = account_policies.iter().filter(same);
+        let by_account = same.map(|policy| ByAccount {
             policy: policy.clone(),
             guard: intent.desired.ships.clone().unwrap_or_default(),
             is_function: policy.destination_arn.parse().is_ok_and(|arn: Arn| {
@@ -71,12 +74,19 @@ impl Preview {
             twice: BTreeSet::new(),
             looped: BTreeSet::new(),
         });
-        Self { guards: intent.guards, by_account, ..Self::default() }
+        let sets_retention = intent.desired.retention.is_some();
+        Self {
+            guards: intent.guards,
+            sets_retention,
+            by_account: by_account.collect(),
+            ..Self::default()
+        }
     }
 
     /// Counts a log group that the policy selects.
     pub(super) fn selected(&mut self, group: &GroupPreview<'_>) {
-        let GroupPreview { log_group, current, desired, stored_bytes, filter } = *group;
+        let GroupPreview { log_group, current, desired, stored_bytes, filter, governed_by } =
+            *group;
         self.selected += 1;
         let ships = desired.state.subscription == Some(Subscription::Active);
         let again = filter == FilterWrite::Again && desired.skip.is_none();
@@ -90,10 +100,14 @@ impl Preview {
         }
         self.changes += usize::from(again || desired.state != *current);
         self.shortened.count(log_group, current.retention, desired.state.retention, stored_bytes);
+        if let Some(policy) = governed_by.filter(|_| self.sets_retention) {
+            let governed = self.governed.entry((policy.to_owned(), current.retention.in_days()));
+            governed.or_default().push(log_group.to_owned());
+        }
         if let Some(skip) = &desired.skip {
             self.skipped.insert(log_group.to_owned(), skip.to_string());
         }
-        if let Some(by_account) = self.by_account.as_mut().filter(|it| it.policy.ships(log_group)) {
+        for by_account in self.by_account.iter_mut().filter(|it| it.policy.ships(log_group)) {
             if ships {
                 by_account.twice.insert(log_group.to_owned());
             } else if by_account.loops(log_group) {
@@ -125,10 +139,13 @@ impl Preview {
     /// far. Before it destroys Terraform plans as well, and what such a plan says is never applied.
     pub(super) fn report(&self, cx: &Context<Client>) {
         self.report_shortened(cx);
-        if let Some(ByAccount { policy, twice, looped, .. }) = &self.by_account
-            && !(twice.is_empty() && looped.is_empty())
-        {
-            cx.report(diagnostics::forwarded_by_account(policy, twice, looped));
+        for ((policy, days), log_groups) in &self.governed {
+            cx.report(diagnostics::governed(policy, *days, log_groups));
+        }
+        for ByAccount { policy, twice, looped, .. } in &self.by_account {
+            if !(twice.is_empty() && looped.is_empty()) {
+                cx.report(diagnostics::forwarded_by_account(policy, twice, looped));
+            }
         }
         let Some(problem) = self.problem() else { return };
         cx.report(match Goal::of_this_run() {
@@ -210,6 +227,7 @@ mod tests {
             desired,
             stored_bytes: 10,
             filter,
+            governed_by: None,
         });
     }
 

@@ -58,9 +58,9 @@ pub(crate) struct PrivateState {
     pub(super) filter_snapshot: Option<FilterSnapshot>,
     /// The statements that let CloudWatch Logs invoke a function: the function, and the id.
     granted: BTreeSet<(String, String)>,
-    /// What the account ships by a policy of its own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) account_policy: Option<AccountPolicy>,
+    /// What the account ships by policies of its own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) account_policies: Vec<AccountPolicy>,
     /// The time up to which the filters of the state were seen, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) refreshed_at: Option<i64>,
@@ -84,6 +84,9 @@ struct Listed {
     class: Option<String>,
     #[serde(rename = "r")]
     retention_in_days: i64,
+    /// The account-level retention policy that sets it.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    governed_by: Option<String>,
     #[serde(rename = "b")]
     stored_bytes: u64,
     #[serde(rename = "n", default)]
@@ -256,6 +259,11 @@ impl PrivateState {
         self.seen(log_group).map(Listed::retention)
     }
 
+    /// The account-level retention policy that sets the retention of a log group.
+    pub(super) fn governed_by(&self, log_group: &str) -> Option<&str> {
+        self.seen(log_group)?.governed_by.as_deref()
+    }
+
     pub(super) fn stored_bytes(&self, log_group: &str) -> u64 {
         self.seen(log_group).map_or(0, |group| group.stored_bytes)
     }
@@ -394,7 +402,9 @@ impl PrivateState {
     ) -> Option<WrittenRetention> {
         let written = self.written.get(log_group).map(Written::read)?;
         let listed = self.seen(log_group);
-        let same = listed.is_none_or(|listed| listed.created_ms == written.created_ms);
+        let same = listed.is_none_or(|listed| {
+            listed.created_ms == written.created_ms && listed.governed_by.is_none()
+        });
         (same && written.wrote == now).then_some(written)
     }
 
@@ -576,6 +586,7 @@ impl Listed {
         Self {
             class,
             retention_in_days: group.retention.in_days(),
+            governed_by: group.governed_by.clone(),
             stored_bytes: group.stored_bytes,
             created_ms: group.created_ms,
             tagged: Vec::new(),
@@ -616,6 +627,7 @@ mod tests {
             name: name.into(),
             class,
             retention: Retention::Days(7),
+            governed_by: None,
             arn: String::new(),
             stored_bytes: 12,
             created_ms: 1,

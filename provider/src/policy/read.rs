@@ -144,7 +144,7 @@ pub(super) async fn look_for_loops(
         private_state.restore_loops(&wanted.destination_arn, &mut loops.guard);
     }
     private_state.record_loops(&wanted.destination_arn, &loops.guard);
-    private_state.account_policy = loops.account_policy.take();
+    private_state.account_policies = std::mem::take(&mut loops.account_policies);
     intent.desired.ships = Some(std::mem::take(&mut loops.guard));
     Ok(loops)
 }
@@ -155,7 +155,7 @@ fn adopt_new(private: &mut PrivateState, intent: &Intent, discovery: &Discovery)
     let Some(says) = intent.desired.retention else { return };
     for observed in discovery.selected() {
         let group = &observed.group;
-        if group.retention == says && private.is_new(group) {
+        if group.retention == says && group.governed_by.is_none() && private.is_new(group) {
             private.adopt(group);
         }
     }

@@ -277,6 +277,7 @@ impl Planned {
             });
             if let Some(says) = intent.desired.retention
                 && stored.state.is_unknown_retention(&name)
+                && private.governed_by(&name).is_none()
             {
                 let written = private.written_as_listed(&name, current.retention);
                 let whose = PrivateState::provenance_of_retention(written);
@@ -339,6 +340,7 @@ impl Planned {
                     let desired_now = intent
                         .desired
                         .retention
+                        .filter(|_| group.governed_by.is_none())
                         .map_or(now, |says| intent.desired.desired_retention(says, now, whose));
                     let desired = change.desired.retention;
                     let less = desired < planned && now < planned;

@@ -40,20 +40,20 @@ impl LoopDetection {
         account_id: &str,
     ) -> Result<Self, CallError> {
         let mut denied = BTreeSet::new();
-        let account_policy = match logs.account_policy().await {
-            Ok(account_policy) => account_policy,
+        let account_policies = match logs.account_policies().await {
+            Ok(account_policies) => account_policies,
             Err(error) if error.is_denied() => {
                 denied.insert(error.operation());
-                None
+                Vec::new()
             }
             // An endpoint without account policies does not ship by one.
-            Err(error) if error.code().is_some() && !error.is_retryable() => None,
+            Err(error) if error.code().is_some() && !error.is_retryable() => Vec::new(),
             Err(error) => return Err(error),
         };
         let mut failed = Vec::new();
         let mut walk = LoopWalk::behind(destination_arn, logs.region, account_id);
         while let Some(question) = walk.next() {
-            walk.answer(match logs.ask(&question, account_policy.as_ref()).await {
+            walk.answer(match logs.ask(&question, &account_policies).await {
                 Ok(response) => response,
                 Err(error) if error.is_denied() => {
                     denied.insert(error.operation());
@@ -114,6 +114,7 @@ fn asked_of_few(operation: &str) -> bool {
 struct AccountPolicies {
     #[serde(default)]
     account_policies: Vec<ReportedPolicy>,
+    next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -201,7 +202,7 @@ impl Logs<'_> {
     async fn ask(
         &self,
         question: &Question,
-        account_policy: Option<&AccountPolicy>,
+        account_policies: &[AccountPolicy],
     ) -> Result<Answer, CallError> {
         Ok(match question {
             Question::LogGroupOfFunction { arn } => {
@@ -233,24 +234,32 @@ impl Logs<'_> {
             Question::DestinationsOf { log_group } => {
                 let filters = self.filters(log_group).await?;
                 let own = filters.into_iter().map(|filter| filter.destination_arn);
-                let account = account_policy.filter(|policy| policy.ships(log_group));
+                let account = account_policies.iter().filter(|policy| policy.ships(log_group));
                 Answer::arns(own.chain(account.map(|policy| policy.destination_arn.clone())))
             }
         })
     }
 
-    /// The account-level subscription policy of the region. An unknown form is an error: its effect
-    /// is not guessed.
-    async fn account_policy(&self) -> Result<Option<AccountPolicy>, CallError> {
+    /// The account-level subscription policies of the region. An unknown form is an error: its
+    /// effect is not guessed.
+    async fn account_policies(&self) -> Result<Vec<AccountPolicy>, CallError> {
         let (service, operation) = (Service::CloudWatchLogs, "DescribeAccountPolicies");
         let input = json!({"policyType": "SUBSCRIPTION_FILTER_POLICY"});
-        let response: AccountPolicies = self.call(service, operation, input).await?;
-        let unreadable = |_| CallError::unreadable(service, operation);
-        let mut reported = response.account_policies.into_iter().map(|policy| {
+        let ask = async |token: Option<String>| {
+            self.call(service, operation, with_token(&input, "nextToken", token)).await
+        };
+        let mut policies = Vec::new();
+        pages(service, operation, ask, |page: AccountPolicies| {
+            policies.extend(page.account_policies);
+            Continue(page.next_token)
+        })
+        .await?;
+        let reported = policies.iter().map(|policy| {
             let criteria = policy.selection_criteria.as_deref();
             AccountPolicy::reported(&policy.policy_name, &policy.policy_document, criteria)
         });
-        reported.next_back().transpose().map_err(unreadable)
+        let reported: Result<Vec<_>, _> = reported.collect();
+        reported.map_err(|_| CallError::unreadable(service, operation))
     }
 
     async fn readers(&self, source: &str) -> Result<Vec<String>, CallError> {

@@ -71,7 +71,7 @@ pub use fault::{Gate, Storm, When};
 pub use firehose::{DeliversTo, DeliveryStream};
 pub use iam::Role;
 pub use lambda::Function;
-pub use logs::{AccountPolicy, Class, Destination, Filter, Group};
+pub use logs::{AccountPolicy, Class, Destination, Filter, Group, RetentionPolicy};
 pub use pipes::Pipe;
 pub use place::Place;
 pub use quota::Quotas;

@@ -10,7 +10,7 @@ use super::firehose::{self, DeliveryStream};
 use super::iam::Who;
 use super::kinesis::{self, Stream};
 use super::lambda::{self, Function, Mapping, Statement};
-use super::logs::{AccountPolicy, Destination, Filter, Group};
+use super::logs::{AccountPolicy, Destination, Filter, Group, RetentionPolicy};
 use super::pipes::{self, Pipe};
 use super::place::Place;
 use super::refusal::Refusal;
@@ -174,9 +174,19 @@ impl Region {
         arn
     }
 
+    /// Sets the account's retention policies here.
+    pub fn set_retention_policies(&self, policies: impl IntoIterator<Item = RetentionPolicy>) {
+        self.change(|here| here.logs.retention_policies = policies.into_iter().collect());
+    }
+
     /// Sets or takes away the account's subscription policy here.
     pub fn set_account_policy(&self, policy: Option<AccountPolicy>) {
-        self.change(|here| here.logs.account_policy = policy);
+        self.set_account_policies(policy);
+    }
+
+    /// Sets the account's subscription policies here. Today AWS admits one.
+    pub fn set_account_policies(&self, policies: impl IntoIterator<Item = AccountPolicy>) {
+        self.change(|here| here.logs.account_policies = policies.into_iter().collect());
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Contents) -> T) -> T {

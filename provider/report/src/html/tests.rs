@@ -36,6 +36,7 @@ fn group(name: &str, retention: Retention, stored_bytes: u64) -> LogGroup {
         name: name.to_owned(),
         class: LogGroupClass::Standard,
         retention,
+        governed_by: None,
         arn: String::new(),
         stored_bytes,
         created_ms: 1_000 * DAY_MS,

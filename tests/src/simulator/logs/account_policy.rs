@@ -1,3 +1,5 @@
+use std::time::SystemTime;
+
 use serde_json::{Map, Value, json};
 
 use super::super::clock::millis;
@@ -5,6 +7,7 @@ use super::super::input::{Input, Text};
 use super::super::place::Place;
 use super::super::refusal::Refusal;
 use super::super::world::{Scope, json_body};
+use super::group::Group;
 use super::{TOKEN, nothing};
 
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutAccountPolicy.html>
@@ -21,6 +24,71 @@ pub struct AccountPolicy {
     pub(in super::super) document: String,
     pub(in super::super) selection_criteria: Option<String>,
     pub(in super::super) updated_millis: u64,
+}
+
+/// A retention policy of an account in a region. It overrides the retention of log groups.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutAccountPolicy.html>
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetentionPolicy {
+    name: String,
+    /// `None` if events never expire.
+    days: Option<u16>,
+    /// Only log groups whose names begin so.
+    prefix: String,
+    /// Only log groups that were created later; `None` for all.
+    new_only_since: Option<SystemTime>,
+    /// When it was put. AWS applies it within a day.
+    in_force_at: SystemTime,
+}
+
+impl RetentionPolicy {
+    /// One for all log groups, in force at once; `None` days never expire.
+    pub fn named(name: &str, days: Option<u16>) -> Self {
+        let (name, prefix) = (name.to_owned(), String::new());
+        let in_force_at = SystemTime::UNIX_EPOCH;
+        Self { name, days, prefix, new_only_since: None, in_force_at }
+    }
+
+    /// For log groups whose names begin so.
+    #[must_use]
+    pub fn prefix(self, prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned(), ..self }
+    }
+
+    /// For log groups that are created later (`NEW_ONLY` instead of `RETROACTIVE`).
+    #[must_use]
+    pub fn new_only(self, since: SystemTime) -> Self {
+        Self { new_only_since: Some(since), ..self }
+    }
+
+    /// In force from a time on.
+    #[must_use]
+    pub fn in_force_at(self, time: SystemTime) -> Self {
+        Self { in_force_at: time, ..self }
+    }
+
+    fn governs(&self, group: &Group, now: SystemTime) -> bool {
+        let is_late = |since| group.created.is_some_and(|created| created >= since);
+        group.name.starts_with(&self.prefix)
+            && self.new_only_since.is_none_or(is_late)
+            && now >= self.in_force_at
+    }
+}
+
+/// The retention that a log group has: that of the longest policy for it, with the policy's name, or
+/// else its own.
+pub(super) fn effective_retention<'p>(
+    policies: &'p [RetentionPolicy],
+    group: &Group,
+    now: SystemTime,
+) -> (Option<u16>, Option<&'p str>) {
+    let governing = policies.iter().filter(|policy| policy.governs(group, now));
+    let longest = governing.max_by_key(|policy| policy.days.unwrap_or(u16::MAX));
+    match longest {
+        Some(policy) => (policy.days, Some(&policy.name)),
+        None => (group.retention_in_days, None),
+    }
 }
 
 impl AccountPolicy {
@@ -68,11 +136,10 @@ pub(super) fn describe(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8
     if accounts.iter().flatten().any(|account| *account != place.account) {
         return Err(Refusal::invalid("The simulated account is no monitoring account."));
     }
-    let policy = scope.here().logs.account_policy.as_ref();
-    let policies: Vec<_> = policy
+    let policies = scope.here().logs.account_policies.iter();
+    let policies: Vec<_> = policies
         .filter(|policy| name.as_ref().is_none_or(|name| *name == policy.name))
         .map(|policy| policy.shown(place))
-        .into_iter()
         .collect();
     Ok(json_body(&json!({"accountPolicies": policies})))
 }
@@ -90,13 +157,13 @@ pub(super) fn put(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Re
         check_criteria(criteria)?;
     }
     let (now, place) = (scope.now, scope.place);
-    let slot = &mut scope.here().logs.account_policy;
-    if slot.as_ref().is_some_and(|policy| policy.name != name) {
+    let policies = &mut scope.here().logs.account_policies;
+    if policies.iter().any(|policy| policy.name != name) {
         return Err(Refusal::bad("LimitExceededException", "Resource limit exceeded."));
     }
     let policy = AccountPolicy { name, document, selection_criteria, updated_millis: millis(now) };
     let shown = policy.shown(place);
-    *slot = Some(policy);
+    *policies = vec![policy];
     Ok(json_body(&json!({"accountPolicy": shown})))
 }
 
@@ -105,8 +172,8 @@ pub(super) fn delete(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>,
     let kind = input.choice("policyType", &TYPES);
     input.finish()?;
     required(kind, "policyType")?;
-    let slot = &mut scope.here().logs.account_policy;
-    match slot.take_if(|policy| policy.name == name) {
+    let policies = &mut scope.here().logs.account_policies;
+    match policies.extract_if(.., |policy| policy.name == name).next() {
         Some(_) => Ok(nothing()),
         None => Err(Refusal::missing("The specified policy does not exist.")),
     }

@@ -1,4 +1,5 @@
 use std::ops::Bound;
+use std::time::SystemTime;
 
 use serde::Serialize;
 
@@ -9,6 +10,7 @@ use super::super::place::Place;
 use super::super::refusal::Refusal;
 use super::super::token;
 use super::super::world::{Scope, json_body};
+use super::account_policy::{RetentionPolicy, effective_retention};
 use super::group::{Class, Group};
 use super::{GROUP_NAME, TOKEN, is_of_group_name, tags, wrong_token};
 
@@ -46,6 +48,8 @@ struct Described<'a> {
 struct Rest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retention_in_days: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retention_policy_name: Option<String>,
     metric_filter_count: u32,
     stored_bytes: u64,
     log_group_class: &'static str,
@@ -88,7 +92,8 @@ pub(super) fn describe(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8
             && pattern.as_ref().is_none_or(|pattern| group.name.contains(pattern.as_str()))
             && names.as_ref().is_none_or(|names| names.contains(&group.name))
     };
-    let show = |group| described(group, place, pattern.is_none());
+    let (policies, now) = (scope.here().logs.retention_policies.clone(), scope.now);
+    let show = |group| described(group, place, pattern.is_none(), (&policies, now));
     let prefix = prefix.as_deref().unwrap_or_default();
     page(scope, &listing, token, limit, prefix, chosen, show)
 }
@@ -101,14 +106,21 @@ fn no_other_accounts(input: &mut Input) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn described<'a>(group: &'a Group, place: &Place, whole: bool) -> Described<'a> {
+fn described<'a>(
+    group: &'a Group,
+    place: &Place,
+    whole: bool,
+    (policies, now): (&[RetentionPolicy], SystemTime),
+) -> Described<'a> {
     let log_group_arn = group.arn(place);
+    let (retention_in_days, by) = effective_retention(policies, group, now);
     Described {
         log_group_name: &group.name,
         creation_time: group.created.map_or(0, millis),
         arn: format!("{log_group_arn}:*"),
         rest: whole.then(|| Rest {
-            retention_in_days: group.retention_in_days,
+            retention_in_days,
+            retention_policy_name: by.map(str::to_owned),
             metric_filter_count: 0,
             stored_bytes: group.stored_bytes,
             log_group_class: group.class.name(),

@@ -10,7 +10,7 @@ mod tags;
 
 use std::collections::BTreeMap;
 
-pub use account_policy::AccountPolicy;
+pub use account_policy::{AccountPolicy, RetentionPolicy};
 pub use destination::Destination;
 pub use filter::Filter;
 pub use group::{Class, Group};
@@ -26,7 +26,8 @@ pub(super) struct Logs {
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) destinations: BTreeMap<String, Destination>,
     /// The account's subscription policy, of which there is one at most.
-    pub(super) account_policy: Option<AccountPolicy>,
+    pub(super) account_policies: Vec<AccountPolicy>,
+    pub(super) retention_policies: Vec<RetentionPolicy>,
 }
 
 pub(super) fn answer(
