@@ -38,6 +38,8 @@ locals {
     aws_cloudwatch_metric_alarm.lag,
     aws_cloudwatch_metric_alarm.backfill_errors,
     aws_cloudwatch_metric_alarm.backfill_dead,
+    aws_cloudwatch_metric_alarm.backfill_age,
+    aws_cloudwatch_metric_alarm.backfill_left,
   )
 }
 
@@ -251,6 +253,61 @@ resource "aws_cloudwatch_metric_alarm" "backfill_dead" {
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "backfill_age" {
+  count = var.create_alarms && var.create_backfill ? 1 : 0
+
+  region              = var.region
+  alarm_name          = "${var.name}-backfill-age"
+  alarm_description   = "Slices of a backfill have waited for ten days. The queue deletes them after fourteen."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateAgeOfOldestMessage"
+  dimensions          = { QueueName = aws_sqs_queue.backfill[0].name }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 10 * 24 * 60 * 60
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}
+
+# Lambda counts no error for a message that stays in the queue: the summary line has it.
+resource "aws_cloudwatch_log_metric_filter" "backfill_left" {
+  count = var.create_backfill ? 1 : 0
+
+  region         = var.region
+  name           = "slices-left"
+  log_group_name = aws_cloudwatch_log_group.backfill[0].name
+  pattern        = "{ $.logagg = \"summary\" && $.slices.left > 0 }"
+
+  metric_transformation {
+    namespace = local.metrics_namespace
+    name      = "${var.name}-backfill-slices-left"
+    value     = "$.slices.left"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "backfill_left" {
+  count = var.create_alarms && var.create_backfill ? 1 : 0
+
+  region              = var.region
+  alarm_name          = "${var.name}-backfill-left"
+  alarm_description   = "Slices of a backfill are attempted without success: a destination is down, or log groups cannot be read."
+  namespace           = local.metrics_namespace
+  metric_name         = aws_cloudwatch_log_metric_filter.backfill_left[0].metric_transformation[0].name
+  statistic           = "Sum"
+  period              = 3600
+  evaluation_periods  = 2
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"

@@ -5,14 +5,14 @@ locals {
   backfill_concurrency = 2
   backfill_log_group   = "/aws/lambda/${var.name}-backfill"
   backfill_configuration = merge(local.configuration, {
-    for queue in aws_sqs_queue.backfill : "backfill" => {
+    for queue in aws_sqs_queue.backfill : "backfill" => merge(concat([{
       queue_url   = queue.url
       concurrency = local.backfill_concurrency
       exclude_log_groups = sort(setunion(
         [aws_cloudwatch_log_group.shipper.name],
         var.backfill_exclude_log_groups,
       ))
-    }
+    }], [for name, fields in local.given : fields if name == "backfill"])...)
   })
   backfill_document = jsonencode(local.backfill_configuration)
   backfill_size     = length(local.backfill_document)

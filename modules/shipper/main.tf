@@ -34,7 +34,7 @@ locals {
     [for destinations in var.destinations[*] : { destinations = destinations }],
     var.configuration[*],
   )...)
-  configuration = merge(local.given, {
+  configuration = merge({ for name, value in local.given : name => value if name != "backfill" }, {
     for section, defaults in local.defaults :
     section => merge(concat([defaults], [for name, fields in local.given : fields if name == section])...)
   })

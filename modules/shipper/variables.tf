@@ -86,7 +86,7 @@ variable "tag_tables" {
 }
 
 variable "configuration" {
-  description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its `destinations` override the argument, and the fields of its `undelivered`, `metrics` and `tags` those that the module sets. The role has permissions for the module's own bucket, prefix and queue alone."
+  description = "The shipper's configuration, for what `destinations` does not cover, such as `processing`. Its `destinations` override the argument, and the fields of its `undelivered`, `metrics`, `tags` and `backfill` those that the module sets. The role has permissions for the module's own bucket, prefix and queue alone."
   type        = any
   default     = null
 }

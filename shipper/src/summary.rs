@@ -173,7 +173,9 @@ pub struct Backfilled {
     /// The time of these at the configured rate.
     #[serde(rename = "duration_s", serialize_with = "whole_seconds")]
     pub time: Duration,
-    /// The log group after which another backfill continues, if the time was over.
+    /// Whether all log groups were planned.
+    pub complete: bool,
+    /// The log group after which another backfill continues, unless all were planned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub continue_after: Option<String>,
 }

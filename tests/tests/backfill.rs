@@ -193,6 +193,7 @@ fn a_gap_that_a_plan_names_is_filled_by_the_request_that_it_shows() {
     assert_eq!(request["log_groups"], json!(["/app/a"]));
     let from = humantime::parse_rfc3339(request["from"].as_str().unwrap()).unwrap();
     let age = SystemTime::now().duration_since(from).unwrap();
+    // Not before the log group was created.
     assert!(from > UNIX_EPOCH && age < Duration::from_secs(600), "{request}");
 
     scene.apply();

@@ -9,7 +9,7 @@ use tfplugin::{Attr, AttributePath, Context, Convert, Diagnostic, Planned, Propo
 use super::conflicts::{self, claim_of_map};
 use super::delete::preview_of_leaving;
 use super::findings::Preview;
-use super::gaps::planned_gaps;
+use super::gaps::gaps;
 use super::model::{Entry, Intent, Policy, Unusable, about};
 use super::permission;
 use super::plan_by_listing::{Before, plan_by_listing};
@@ -79,7 +79,7 @@ pub(super) async fn plan(
     match plan_update(&mut planned, &prior) {
         Ok(Some(preview)) => {
             preview.report(cx);
-            report_gaps(cx, &planned, &prior.private, &preview);
+            report_gaps(cx, &planned, &prior, Some(&preview.subscribed));
             name_conflicts(&planned, &prior.private).into_iter().for_each(|it| cx.report(it));
             statement_taken(&planned, &prior).into_iter().for_each(|it| cx.report(it));
             let claim = claim_of_map(&planned, &prior.private);
@@ -97,6 +97,7 @@ pub(super) async fn plan(
             }
         }
         Ok(None) => {
+            report_gaps(cx, &planned, &prior, None);
             let before = Before::Policy(&prior);
             plan_by_listing(cx, planned_inventories, account, policy, &planned, before).await;
         }
@@ -105,10 +106,21 @@ pub(super) async fn plan(
     Planned { state: planned, private: prior.private, requires_replace: Vec::new() }
 }
 
-/// Warns of log groups that are subscribed again, or for the first time.
-fn report_gaps(cx: &Context<Client>, planned: &Policy, private: &PrivateState, preview: &Preview) {
-    if let Some(destination_arn) = planned.destination_arn.known() {
-        let gaps = planned_gaps(private, destination_arn, &preview.subscribed);
+/// Warns of log groups that are without their filter and get it again, all of them where the plan
+/// does not know which. A destination that is not known yet takes the place of the former one.
+fn report_gaps(
+    cx: &Context<Client>,
+    planned: &Policy,
+    prior: &Stored<Policy, PrivateState>,
+    subscribed: Option<&[String]>,
+) {
+    let destination_arn = match &planned.destination_arn {
+        Attr::Known(destination_arn) => Some(destination_arn),
+        Attr::Null => None,
+        _ => prior.state.destination_arn.known(),
+    };
+    if let Some(destination_arn) = destination_arn {
+        let gaps = gaps(&prior.private, destination_arn, subscribed);
         if !gaps.is_empty() {
             cx.report(diagnostics::not_forwarded(&gaps));
         }

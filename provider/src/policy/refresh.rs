@@ -20,7 +20,7 @@ pub(crate) enum Refresh {
 pub(super) const LATEST: Duration = Duration::from_hours(1);
 
 /// By so much AWS's clocks may differ, and so long a write may take to be seen everywhere.
-pub(super) const BLUR: Duration = Duration::from_mins(1);
+const BLUR: Duration = Duration::from_mins(1);
 
 /// Looking further back than this takes longer than asking every log group: CloudTrail takes 2
 /// calls a second, and CloudWatch Logs 5.

@@ -2,7 +2,7 @@
 
 use crate::aws::AwsError;
 
-/// Why a backfill was not planned. Unless slices are mentioned, none was sent.
+/// Why a backfill was not planned. None of its slices was sent unless the error says so.
 #[derive(Debug, thiserror::Error)]
 pub enum BackfillError {
     /// The function does not backfill.
@@ -28,7 +28,7 @@ pub enum BackfillError {
         known: String,
     },
     /// A destination accepts no log events of this age.
-    #[error("{destinations} no log events from {from} on: {advice}")]
+    #[error("{destinations} no log events as old as {from}: {advice}")]
     TooOld {
         /// The destinations, with a verb.
         destinations: String,
@@ -50,10 +50,23 @@ pub enum BackfillError {
     #[error("the invocation does not contain the function's ARN")]
     NoAccount,
     /// The queue did not accept all slices.
-    #[error(
-        "slices not accepted by the queue: {0}; continue with \"after\" set to \"continue_after\""
-    )]
+    #[error("slices not accepted by the queue: {0}")]
     NotEnqueued(usize),
+    /// There was no time to find the log groups.
+    #[error(
+        "the function's timeout is too short to find the log groups; increase it, or name fewer"
+    )]
+    NoTime,
+    /// It ended after some slices were sent.
+    #[error("{error}; slices sent before: {enqueued}{}", after(.continue_after))]
+    Interrupted {
+        /// Why it ended.
+        error: Box<Self>,
+        /// The number of slices.
+        enqueued: usize,
+        /// The log group to continue after.
+        continue_after: Option<String>,
+    },
     /// A call failed.
     #[error("{error}{advice}")]
     Aws {
@@ -62,4 +75,11 @@ pub enum BackfillError {
         /// What to do.
         advice: &'static str,
     },
+}
+
+fn after(continue_after: &Option<String>) -> String {
+    continue_after
+        .as_ref()
+        .map(|name| format!(", continue with \"after\" set to {name:?}"))
+        .unwrap_or_default()
 }

@@ -1,9 +1,10 @@
 //! Has log events that were written before a filter forwarded: sends a slice of a backfill, from the
 //! creation of the log group to that of its filter.
 
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
-use logagg_policy::{Document, LogGroup};
+use logagg_policy::{Document, LogGroup, SubscriptionFilter};
 use serde_json::json;
 
 use super::logs::Logs;
@@ -39,7 +40,7 @@ impl GapFill {
 
     /// Sends the slice of a log group whose filter is created now. If that fails, a warning has the
     /// request by which an operator can do the same.
-    pub(super) async fn fill(
+    async fn fill(
         &self,
         group: &LogGroup,
         logs: &Logs<'_>,
@@ -74,5 +75,70 @@ impl GapFill {
                 "to": rfc3339(slice.to),
             })
         ));
+    }
+}
+
+/// The gap of a log group while its filter is created.
+pub(super) struct Filling<'e> {
+    gap_fill: GapFill,
+    /// Whether the last filter could not be created.
+    failing: &'e AtomicBool,
+    /// When the slice was sent.
+    sent: Option<Instant>,
+}
+
+impl<'e> Filling<'e> {
+    pub(super) fn new(gap_fill: GapFill, failing: &'e AtomicBool) -> Self {
+        Self { gap_fill, failing, sent: None }
+    }
+
+    /// Sends the slice before the filter is created, once, so that nothing is missing if the
+    /// function ends between the two. Whether it did: then time has passed since the filters were
+    /// read. It waits for the filter where that is likely to fail: every attempt would send the
+    /// whole log group again.
+    pub(super) async fn before(
+        &mut self,
+        group: &LogGroup,
+        filters: &[SubscriptionFilter],
+        logs: &Logs<'_>,
+        counts: (&mut Counts, &mut Warnings),
+    ) -> bool {
+        let is_likely_full = filters.len() >= 2;
+        if self.sent.is_some() || is_likely_full || self.failing.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.fill(group, logs, counts).await;
+        true
+    }
+
+    /// Sends the slice after the filter is created, unless it was sent so shortly before that its
+    /// window reaches beyond that.
+    pub(super) async fn after(
+        &mut self,
+        group: &LogGroup,
+        logs: &Logs<'_>,
+        counts: (&mut Counts, &mut Warnings),
+    ) {
+        self.failing.store(false, Ordering::Relaxed);
+        let recently = self.gap_fill.margin / 2;
+        let is_recent = |sent| logs.io.now().saturating_duration_since(sent) <= recently;
+        if !self.sent.is_some_and(is_recent) {
+            self.fill(group, logs, counts).await;
+        }
+    }
+
+    /// The filter could not be created.
+    pub(super) fn failed(&self) {
+        self.failing.store(true, Ordering::Relaxed);
+    }
+
+    async fn fill(
+        &mut self,
+        group: &LogGroup,
+        logs: &Logs<'_>,
+        counts: (&mut Counts, &mut Warnings),
+    ) {
+        self.sent = Some(logs.io.now());
+        self.gap_fill.fill(group, logs, counts).await;
     }
 }

@@ -8,7 +8,7 @@ use logagg_policy::{
     Tags,
 };
 
-use super::gap_fill::GapFill;
+use super::gap_fill::Filling;
 use super::io::CallError;
 use super::logs::{Logs, Write};
 use super::loop_detection::LoopDetection;
@@ -138,7 +138,8 @@ impl Enforcer {
         detection.add_warnings(&wanted.destination_arn, warnings);
         desired.ships = Some(detection.guard);
         let gap_fill = self.loaded.lock().await.0.gap_fill.clone();
-        let mut gap_fill = gap_fill.filter(|gap_fill| gap_fill.covers(policy));
+        let gap_fill = gap_fill.filter(|gap_fill| gap_fill.covers(policy));
+        let mut gap_fill = gap_fill.map(|gap_fill| Filling::new(gap_fill, &self.failing));
         let write = Write::Filter(wanted);
         let (mut tries, mut may_be_ours) = (0, false);
         loop {
@@ -148,7 +149,9 @@ impl Enforcer {
                 filters = logs.filters(&group.name).await?;
             }
             if may_be_ours && filters.contains(wanted) {
-                fill_gap(gap_fill, group, logs, (counts, warnings)).await;
+                if let Some(gap_fill) = &mut gap_fill {
+                    gap_fill.after(group, logs, (counts, warnings)).await;
+                }
                 return Ok(true);
             }
             let ownership = policy.ownership();
@@ -159,15 +162,16 @@ impl Enforcer {
             if !addition.subscribe {
                 return Ok(false);
             }
-            // Before the filter, so that nothing is missing if the function ends between the two;
-            // after it where others may have used up the log group's filters.
-            if gap_fill.is_some() && filters.is_empty() {
-                fill_gap(gap_fill.take(), group, logs, (&mut *counts, &mut *warnings)).await;
+            if let Some(gap_fill) = &mut gap_fill
+                && gap_fill.before(group, &filters, logs, (&mut *counts, &mut *warnings)).await
+            {
                 continue;
             }
             let error = match logs.write(&group.name, write).await {
                 Ok(()) => {
-                    fill_gap(gap_fill, group, logs, (counts, warnings)).await;
+                    if let Some(gap_fill) = &mut gap_fill {
+                        gap_fill.after(group, logs, (counts, warnings)).await;
+                    }
                     return Ok(true);
                 }
                 Err(error) if error.code() == Some("LimitExceededException") => {
@@ -179,6 +183,9 @@ impl Enforcer {
             may_be_ours |= error.is_unclear();
             tries += 1;
             if !logs.wait_to_retry(&error, tries).await {
+                if let Some(gap_fill) = &gap_fill {
+                    gap_fill.failed();
+                }
                 return Err(error);
             }
         }
@@ -201,18 +208,6 @@ impl Enforcer {
         let detection = LoopDetection::of(logs, destination_arn, account_id).await?;
         known.insert(key, (detection.clone(), self.io.date()));
         Ok(detection)
-    }
-}
-
-/// Has what a log group had before its filter forwarded, unless that is not configured or done.
-async fn fill_gap(
-    gap_fill: Option<GapFill>,
-    group: &LogGroup,
-    logs: &Logs<'_>,
-    counts: (&mut Counts, &mut Warnings),
-) {
-    if let Some(gap_fill) = gap_fill {
-        gap_fill.fill(group, logs, counts).await;
     }
 }
 

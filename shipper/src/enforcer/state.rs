@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Mutex;
@@ -38,6 +39,8 @@ pub struct Enforcer {
     pub(super) rate_limiter: RateLimiter,
     pub(super) loaded: Mutex<(Arc<EnforcerConfig>, SystemTime)>,
     pub(super) loop_detection: Mutex<BTreeMap<(String, String), (LoopDetection, SystemTime)>>,
+    /// Whether the last filter with a gap could not be created.
+    pub(super) failing: AtomicBool,
     /// Where the next sweep begins, if the last one stopped early.
     pub(super) unfinished: Mutex<Option<Cursor>>,
 }
@@ -59,6 +62,7 @@ impl Enforcer {
             rate_limiter: RateLimiter::new(config.requests_per_second),
             loaded: Mutex::new((Arc::new(config), io.date())),
             loop_detection: Mutex::default(),
+            failing: AtomicBool::default(),
             unfinished: Mutex::default(),
             io,
         })

@@ -1,7 +1,7 @@
 //! A slice of a backfill: the log events of one log group in one window of time. Slices are
 //! messages of a queue.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -64,7 +64,23 @@ impl Slice {
     /// The rest of it, from this page on.
     #[must_use]
     pub fn continued_at(&self, token: Option<String>) -> Self {
-        Self { part: self.part.saturating_add(1), token, ..self.clone() }
+        Self { token, ..self.clone() }
+    }
+
+    /// The next part.
+    #[must_use]
+    pub fn next_part(self) -> Self {
+        Self { part: self.part.saturating_add(1), ..self }
+    }
+
+    /// Both halves of it, from their beginnings; `None` if there is nothing to halve.
+    pub fn halves(&self) -> Option<[Self; 2]> {
+        let length = self.to.duration_since(self.from).ok()?;
+        // In whole milliseconds, so that neither begins within one.
+        let half = u64::try_from(length.as_millis() / 2).ok().filter(|half| *half > 0)?;
+        let middle = self.from + Duration::from_millis(half);
+        let of = |from, to| Self { from, to, token: None, ..self.clone() }.next_part();
+        Some([of(self.from, middle), of(middle, self.to)])
     }
 
     /// The body of its message.
@@ -101,8 +117,20 @@ mod tests {
             r#"{"logagg":"backfill_slice","log_group":"/a","from":"2023-11-06T10:00:00.123Z","to":"2023-11-06T10:01:00.123Z","part":1}"#
         );
         let next = Slice { destinations: vec!["x".to_owned()], ..slice }
-            .continued_at(Some("next".to_owned()));
+            .continued_at(Some("next".to_owned()))
+            .next_part();
         assert_eq!(next.part, 2);
         assert_eq!(serde_json::from_str::<Slice>(&next.message()).unwrap(), next);
+    }
+
+    #[test]
+    fn halves_cover_a_slice() {
+        let from = SystemTime::UNIX_EPOCH;
+        let slice = |millis| Slice::new("/a", from, from + Duration::from_millis(millis), &[]);
+        let [first, second] = slice(3).continued_at(Some("t".to_owned())).halves().unwrap();
+        assert_eq!((first.from, first.to), (from, second.from));
+        assert_eq!(second.from, from + Duration::from_millis(1));
+        assert_eq!((second.to, second.token, second.part), (slice(3).to, None, 2));
+        assert_eq!(slice(1).halves(), None);
     }
 }

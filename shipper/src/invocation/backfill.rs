@@ -1,6 +1,7 @@
 //! Plans a backfill on request: lists log groups, and sends slices of them to the queue, or
 //! estimates them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::context::{Invocation, instant_before};
@@ -22,6 +23,18 @@ const DESCRIBES_APART: Duration = Duration::from_millis(200);
 /// The number of log groups whose log events are measured for an estimate: the largest.
 const SAMPLED_GROUPS: usize = 5;
 const SAMPLED_EVENTS: u32 = 1_000;
+
+/// The time of the slices of one request, at the quota. A queue keeps messages for 14 days.
+const MOST_TIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+const TOO_MUCH: &str = "this is more than a request sends at once: slices for 7 days, and \
+                        \"continue_after\" for the next request";
+
+/// Time in which a slice is read after its request, where a destination takes no older log events.
+const UNTIL_READ: Duration = Duration::from_secs(60 * 60);
+
+/// More names are found in a listing.
+const FEW_NAMES: usize = 20;
 
 /// A backfill that is being planned.
 struct Planning<'s> {
@@ -56,6 +69,7 @@ impl Shipper {
             dry_run: request.dry_run,
             from: rfc3339(window.from),
             to: rfc3339(window.to),
+            continue_after: request.after.clone(),
             ..Backfilled::default()
         });
         let until = instant_before(invocation.deadline, self.config.reserve);
@@ -71,7 +85,21 @@ impl Shipper {
         };
         let result = planning.plan().await;
         planning.estimate().await;
-        Ok(result?)
+        let is_too_much = planned.time > MOST_TIME;
+        let error = match result {
+            Ok(()) if is_too_much && request.dry_run => {
+                summary.warn(TOO_MUCH.to_owned());
+                return Ok(());
+            }
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let (enqueued, continue_after) = (planned.enqueued, planned.continue_after.clone());
+        Err(match enqueued {
+            0 => error,
+            _ => BackfillError::Interrupted { error: Box::new(error), enqueued, continue_after },
+        }
+        .into())
     }
 
     /// Checks that the destinations exist and accept log events of this age.
@@ -94,7 +122,7 @@ impl Shipper {
         let asked = configured.iter().filter(|(name, _)| is_asked(name));
         let (too_old, accepting): (Vec<_>, Vec<_>) = asked
             .map(|(name, config)| (name.as_str(), config.max_age))
-            .partition(|(_, max_age)| max_age.is_some_and(|max_age| age > max_age));
+            .partition(|(_, max_age)| max_age.is_some_and(|max_age| age > less_margin(max_age)));
         let Some(youngest) = too_old.iter().filter_map(|(_, max_age)| *max_age).min() else {
             return Ok(());
         };
@@ -105,7 +133,7 @@ impl Shipper {
             })
             .collect();
         let takes = if names.len() == 1 { "takes" } else { "take" };
-        let possible = rfc3339(now.checked_sub(youngest).unwrap_or(now));
+        let possible = rfc3339(now.checked_sub(less_margin(youngest)).unwrap_or(now));
         let others: Vec<String> = accepting.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let or_others = match others.is_empty() {
             true => String::new(),
@@ -130,6 +158,7 @@ impl Planning<'_> {
                         return Ok(());
                     }
                 }
+                self.complete();
                 Ok(())
             }
             LogGroups::Prefix(prefix) => self.plan_prefix(prefix).await,
@@ -137,10 +166,14 @@ impl Planning<'_> {
     }
 
     async fn named(&mut self, names: &[String]) -> Result<Vec<LogGroup>, BackfillError> {
+        let after = self.request.after.as_deref();
+        let names = names.iter().filter(|name| after.is_none_or(|after| name.as_str() > after));
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        let mut found = self.find_all(&names).await?;
         let mut groups = Vec::new();
         let (mut missing, mut not_readable) = (Vec::new(), Vec::new());
         for name in names {
-            match self.find(name).await? {
+            match found.remove(name) {
                 None => missing.push(format!("\"{name}\"")),
                 Some(group) => match self.skip(&group) {
                     Some(skip) => not_readable.push(format!("\"{name}\" {}", skip.why)),
@@ -154,8 +187,29 @@ impl Planning<'_> {
         if !not_readable.is_empty() {
             return Err(BackfillError::NotReadable(not_readable.join(", ")));
         }
-        groups.retain(|group| self.is_after(group));
         Ok(groups)
+    }
+
+    /// The log groups with these names: each by a call of its own, or many from one listing.
+    async fn find_all(&self, names: &[&str]) -> Result<BTreeMap<String, LogGroup>, BackfillError> {
+        let mut found = BTreeMap::new();
+        if names.len() <= FEW_NAMES {
+            for name in names {
+                found.extend(self.find(name).await?.map(|group| (group.name.clone(), group)));
+            }
+            return Ok(found);
+        }
+        let wanted: BTreeSet<&str> = names.iter().copied().collect();
+        let mut token = None;
+        loop {
+            let page = self.page(common_prefix(names), token.as_deref()).await?;
+            let named = page.groups.into_iter().filter(|group| wanted.contains(&*group.name));
+            found.extend(named.map(|group| (group.name.clone(), group)));
+            match page.next {
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                _ => return Ok(found),
+            }
+        }
     }
 
     /// A log group by its exact name. Longer names come after it.
@@ -188,6 +242,7 @@ impl Planning<'_> {
                 }
                 if let Some(skip) = self.skip(&group) {
                     *self.planned.skipped.entry(skip.reason).or_default() += 1;
+                    self.planned.continue_after = Some(group.name);
                     continue;
                 }
                 if self.is_over() || !self.add(&group).await? {
@@ -197,7 +252,7 @@ impl Planning<'_> {
             match page.next {
                 Some(next) if token.as_ref() != Some(&next) => token = Some(next),
                 _ if is_any => {
-                    self.planned.continue_after = None;
+                    self.complete();
                     return Ok(());
                 }
                 _ => return Err(BackfillError::NothingMatches(prefix.to_owned())),
@@ -206,7 +261,10 @@ impl Planning<'_> {
     }
 
     async fn page(&self, prefix: &str, token: Option<&str>) -> Result<read::Groups, BackfillError> {
-        self.shipper.describe_pace.wait(DESCRIBES_APART, self.until).await;
+        let pace = &self.shipper.describe_pace;
+        if self.is_over() || !pace.wait(DESCRIBES_APART, self.until).await {
+            return Err(BackfillError::NoTime);
+        }
         let groups = read::log_groups(self.shipper.aws(), prefix, token, self.until).await;
         groups.map_err(|error| failed(error, "logs:DescribeLogGroups"))
     }
@@ -216,6 +274,7 @@ impl Planning<'_> {
         let destinations = &self.request.destinations;
         let Some(planned) = Planned::of(group, self.window, destinations, self.now) else {
             *self.planned.skipped.entry("created_later").or_default() += 1;
+            self.planned.continue_after = Some(group.name.clone());
             return Ok(true);
         };
         if !self.request.dry_run {
@@ -239,12 +298,15 @@ impl Planning<'_> {
         self.largest.sort_by(|one, other| other.cmp(one));
         self.largest.truncate(SAMPLED_GROUPS);
         self.planned.continue_after = Some(group.name.clone());
-        if let LogGroups::Names(names) = &self.request.log_groups
-            && names.last() == Some(&group.name)
-        {
-            self.planned.continue_after = None;
-        }
-        Ok(!self.is_over())
+        let rate = self.backfill.requests_per_second;
+        let estimate = Estimate::of(self.planned.slices, self.planned.bytes, None, rate);
+        let is_enough = !self.request.dry_run && estimate.time > MOST_TIME;
+        Ok(!is_enough && !self.is_over())
+    }
+
+    fn complete(&mut self) {
+        self.planned.complete = true;
+        self.planned.continue_after = None;
     }
 
     /// How long a slice waits, so that log events of its window that are on their way are there.
@@ -301,6 +363,19 @@ impl Planning<'_> {
             why: "is of a class whose log events CloudWatch Logs does not return",
         })
     }
+}
+
+/// The age of log events that a destination still takes when their slice is read.
+fn less_margin(max_age: Duration) -> Duration {
+    max_age.saturating_sub(UNTIL_READ.min(max_age / 4))
+}
+
+/// What all these names begin with.
+fn common_prefix<'a>(names: &[&'a str]) -> &'a str {
+    let (Some(first), Some(last)) = (names.iter().min(), names.iter().max()) else { return "" };
+    let length = first.bytes().zip(last.bytes()).take_while(|(one, other)| one == other).count();
+    // Names of log groups are ASCII.
+    first.get(..length).unwrap_or_default()
 }
 
 /// Why a log group is not read.

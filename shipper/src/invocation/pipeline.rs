@@ -212,8 +212,9 @@ impl<'s> Pipeline<'s> {
         let stored_names = stored_names.unwrap_or_default();
         let routed = self.route(&records, first.only, &stored_names);
         if let Some(routed) = &routed {
-            for (name, routed) in routed {
-                self.summary.count(name, Counts::of_incomplete_names(routed.incomplete));
+            for (name, _) in &targets {
+                let incomplete = routed.get(*name).map_or(0, |routed| routed.incomplete);
+                self.summary.count(name, Counts::of_incomplete_names(incomplete));
             }
         }
         let by_target: Option<BTreeMap<&str, Vec<Record<'_>>>> = routed.as_ref().map(|routed| {

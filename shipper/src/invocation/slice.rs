@@ -14,7 +14,7 @@ use crate::backfill::{Backfill, read};
 use crate::delivery::Admission;
 use crate::event::Slice;
 use crate::summary::Summary;
-use crate::undelivered::queue;
+use crate::undelivered::{queue, rfc3339};
 
 /// No page begins with less time than this.
 const SHORTEST: Duration = Duration::from_secs(3);
@@ -47,6 +47,8 @@ enum Stop {
     Undelivered,
     /// It could not be read.
     NotRead(String),
+    /// The token of its next page has expired.
+    Expired,
 }
 
 impl Shipper {
@@ -91,28 +93,38 @@ impl Shipper {
         if slice.part > MOST_PARTS {
             summary.warn(format!(
                 "kept a slice of {:?} in the queue: {MOST_PARTS} invocations did not finish it; \
-                 increase the function's timeout, and backfill its window in several requests",
-                slice.log_group
+                 increase the function's timeout, and backfill {} to {} in several requests",
+                slice.log_group,
+                rfc3339(slice.from),
+                rfc3339(slice.to)
             ));
             return SliceEnd::Remaining;
         }
         let mut token = slice.token.clone();
         let stop = self.read_pages(backfill, slice, &mut token, invocation, summary).await;
         let Err(stop) = stop else { return SliceEnd::Finished };
-        let delay = match &stop {
-            Stop::Time => Duration::ZERO,
-            Stop::Destination | Stop::Undelivered => PAUSE,
+        let rest = slice.continued_at(token.clone());
+        let (rests, delay) = match &stop {
+            Stop::Time => (vec![rest.next_part()], Duration::ZERO),
+            // A token is valid for a day. A slice that did not come to its end within that time is
+            // smaller next time, so that it does.
+            Stop::Expired => {
+                summary.slices().restarted += 1;
+                let whole = || vec![slice.continued_at(None).next_part()];
+                (slice.halves().map_or_else(whole, Vec::from), Duration::ZERO)
+            }
+            Stop::Destination | Stop::Undelivered => (vec![rest], PAUSE),
             Stop::NotRead(why) => {
                 summary.warn(format!("could not read {:?}: {why}", slice.log_group));
-                PAUSE
+                (vec![rest], PAUSE)
             }
         };
-        if token == slice.token {
+        if token == slice.token && !matches!(stop, Stop::Expired) {
             return SliceEnd::Remaining;
         }
-        let rest = slice.continued_at(token).message();
+        let rests: Vec<String> = rests.iter().map(Slice::message).collect();
         let until = instant_before(invocation.deadline, Duration::from_millis(50));
-        match queue::send(self.aws(), &backfill.queue_url, &[rest], delay, until).await {
+        match queue::send(self.aws(), &backfill.queue_url, &rests, delay, until).await {
             Ok(0) => SliceEnd::Continued,
             // It is read again from its token on.
             Ok(_) => SliceEnd::Remaining,
@@ -138,7 +150,6 @@ impl Shipper {
             return Err(Stop::NotRead(why.to_owned()));
         };
         let window = Window { from: slice.from, to: slice.to };
-        let mut is_restarted = false;
         loop {
             let end =
                 instant_before(SystemTime::now() + self.time_for_deliveries(invocation), SHORTEST);
@@ -164,16 +175,10 @@ impl Shipper {
                     summary.warn(format!("{:?} does not exist any more", slice.log_group));
                     return Ok(());
                 }
-                // A token is valid for a day. What was read before is read again.
                 Err(error)
-                    if error.code() == Some("InvalidParameterException")
-                        && token.is_some()
-                        && !is_restarted =>
+                    if error.code() == Some("InvalidParameterException") && token.is_some() =>
                 {
-                    is_restarted = true;
-                    summary.slices().restarted += 1;
-                    *token = None;
-                    continue;
+                    return Err(Stop::Expired);
                 }
                 Err(error) => return Err(Stop::NotRead(advised(&error))),
             };

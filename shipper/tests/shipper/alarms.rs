@@ -88,7 +88,13 @@ fn every_alarm_uses_a_metric_that_the_functions_write() {
         for alarm in alarms.get_blocks("resource") {
             let [kind, name] = &alarm.labels[..] else { panic!("{alarm:?}") };
             if kind.as_str() == "aws_cloudwatch_log_metric_filter" {
-                assert_eq!(fields(alarm), BTreeSet::from(["undecodable".to_owned()]));
+                // What the tests of decoding and of backfills find in a summary line.
+                let field = match name.as_str() {
+                    "undecodable" => "undecodable",
+                    "backfill_left" => "slices.left",
+                    other => panic!("{other}: a metric of another field"),
+                };
+                assert_eq!(fields(alarm), BTreeSet::from([field.to_owned()]));
                 continue;
             }
             let namespace = value(alarm, "namespace").to_string();

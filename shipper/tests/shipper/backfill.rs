@@ -219,7 +219,7 @@ fn a_slice_that_needs_more_time_continues_at_its_next_page() {
 }
 
 #[test]
-fn a_slice_whose_token_has_expired_is_read_again() {
+fn a_slice_whose_token_has_expired_is_read_again_in_halves() {
     let (bulk, storage) = (Bulk::start(), account());
     storage.log_groups(|groups| groups.page_size = 2);
     let config = config(&storage, &json!({"search": bulk.config()}));
@@ -232,8 +232,106 @@ fn a_slice_whose_token_has_expired_is_read_again() {
     storage.log_groups(|groups| groups.oldest_token = 1);
     storage.send(slice.to_string());
     let invoked = consume_all(&mut lambda, &storage);
-    assert_eq!((slices(&invoked, "restarted"), slices(&invoked, "finished")), (1, 1));
+    assert_eq!((slices(&invoked, "restarted"), slices(&invoked, "continued")), (1, 1));
+    assert_eq!(slices(&invoked, "finished"), 2);
     assert_eq!(bulk.held().messages.len(), 30);
+}
+
+#[test]
+fn a_slice_that_too_many_invocations_did_not_finish_stays_in_the_queue() {
+    let (bulk, storage) = (Bulk::start(), account());
+    let config = config(&storage, &json!({"search": bulk.config()}));
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let slice = json!({
+        "logagg": "backfill_slice", "log_group": GROUP, "from": rfc3339(hour(12)),
+        "to": rfc3339(hour(1)), "part": 1_001,
+    });
+    storage.send(slice.to_string());
+    let invoked = consume(&mut lambda, &storage);
+    assert_eq!((&invoked.summary["slices"]["left"], storage.queue().len()), (&json!(1), 1));
+    let warning = invoked.summary["warnings"][0].as_str().unwrap();
+    assert!(warning.contains(&format!("backfill {} to", rfc3339(hour(12)))), "{warning}");
+    assert!(!storage.requests().iter().any(|operation| operation == "FilterLogEvents"));
+}
+
+#[test]
+fn a_request_sends_what_the_queue_can_keep_and_says_where_to_continue() {
+    let (bulk, storage) = (Bulk::start(), Storage::start());
+    storage.log_groups(|groups| {
+        for name in ["/g/a", "/g/b", "/g/c"] {
+            groups.create(name, (hour(9), "STANDARD", 100 << 40), Vec::new());
+        }
+    });
+    let config = config(&storage, &json!({"search": bulk.config()}));
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let mut fields = json!({"log_group_prefix": "/g/", "from": rfc3339(hour(12))});
+    let mut estimate = fields.clone();
+    estimate["dry_run"] = json!(true);
+    let invoked = request(&mut lambda, &estimate);
+    let planned = invoked.summary["backfill"].clone();
+    assert_eq!((&planned["log_groups"], &planned["complete"]), (&json!(3), &json!(true)));
+    let warning = invoked.summary["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("more than a request sends at once"), "{warning}");
+    for name in ["/g/a", "/g/b"] {
+        let planned = request(&mut lambda, &fields).summary["backfill"].clone();
+        assert_eq!((&planned["log_groups"], &planned["complete"]), (&json!(1), &json!(false)));
+        assert_eq!(planned["continue_after"], name);
+        fields["after"] = json!(name);
+    }
+    let planned = request(&mut lambda, &fields).summary["backfill"].clone();
+    assert_eq!((&planned["log_groups"], &planned["complete"]), (&json!(1), &json!(false)));
+    fields["after"] = json!("/g/c");
+    let planned = request(&mut lambda, &fields).summary["backfill"].clone();
+    assert_eq!((&planned["log_groups"], &planned["complete"]), (&json!(0), &json!(true)));
+}
+
+#[test]
+fn many_names_are_found_in_a_listing() {
+    let (bulk, storage) = (Bulk::start(), Storage::start());
+    let name = |number: usize| format!("/g/{number:03}");
+    storage.log_groups(|groups| {
+        for number in 0..120 {
+            groups.create(&name(number), (hour(9), "STANDARD", 1), Vec::new());
+        }
+    });
+    let config = config(&storage, &json!({"search": bulk.config()}));
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let mut names: Vec<String> = (0..60).map(|number| name(2 * number)).collect();
+    let fields = json!({"log_groups": names, "from": rfc3339(hour(12))});
+    let planned = request(&mut lambda, &fields).summary["backfill"].clone();
+    assert_eq!((&planned["enqueued"], &planned["complete"]), (&json!(60), &json!(true)));
+    let requests = storage.requests();
+    assert_eq!(requests.iter().filter(|operation| *operation == "DescribeLogGroups").count(), 3);
+    names.push("/g/gone".to_owned());
+    let fields = json!({"log_groups": names, "from": rfc3339(hour(12))});
+    let error = error(&request(&mut lambda, &fields));
+    assert!(error.contains("there is no log group \"/g/gone\""), "{error}");
+    assert_eq!(storage.queue().len(), 60);
+}
+
+#[test]
+fn an_error_after_some_slices_says_where_to_continue() {
+    let (bulk, storage) = (Bulk::start(), Storage::start());
+    storage.log_groups(|groups| {
+        for name in ["/g/a", "/g/b"] {
+            groups.create(name, (hour(9), "STANDARD", 1), Vec::new());
+        }
+    });
+    let config = config(&storage, &json!({"search": bulk.config()}));
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    let mut requests = 0;
+    storage.strike(move || {
+        requests += 1;
+        // The second message.
+        if requests == 3 { Strike::Denied } else { Strike::Passes }
+    });
+    let fields = json!({"log_group_prefix": "/g/", "from": rfc3339(hour(12))});
+    let error = error(&request(&mut lambda, &fields));
+    assert!(error.contains("grant the function's role sqs:SendMessage"), "{error}");
+    assert!(
+        error.contains("slices sent before: 1, continue with \"after\" set to \"/g/a\""),
+        "{error}"
+    );
 }
 
 #[test]
@@ -321,7 +419,7 @@ fn a_request_that_cannot_be_met_is_refused_before_the_first_slice() {
     for (fields, expected) in [
         (
             json!({"log_groups": [GROUP], "from": from}),
-            "\"young\" (at most 1 h) takes no log events from",
+            "\"young\" (at most 1 h) takes no log events as old as",
         ),
         (json!({"log_groups": [GROUP], "from": from}), "or \"destinations\" to [\"search\"]"),
         (

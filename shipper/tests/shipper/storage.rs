@@ -60,6 +60,8 @@ pub(crate) enum Strike {
     Passes,
     /// Rejected as retryable, and not processed.
     Rejected,
+    /// The function has no permission.
+    Denied,
     /// Processed, and the response is lost.
     ResponseLost,
     /// Not processed, without a response.
@@ -413,6 +415,7 @@ impl Service for State {
             Strike::Rejected => {
                 return Reply::Response(Response::new(503, "<Error><Code>SlowDown</Code></Error>"));
             }
+            Strike::Denied => return Reply::Response(Response::new(403, denial)),
             Strike::WithoutResponse => return Reply::Silence,
             Strike::Passes | Strike::ResponseLost | Strike::DoneWithoutResponse => {}
         }

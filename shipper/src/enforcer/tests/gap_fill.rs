@@ -82,6 +82,47 @@ fn a_log_group_without_room_for_a_filter_is_not_backfilled() {
 }
 
 #[test]
+fn filters_that_cannot_be_created_send_one_slice_and_not_all_again() {
+    let function = Function::start(&gap_filling());
+    (0..5).for_each(|number| function.cloud().create(&format!("/app/{number}")));
+    function.cloud().on(|_, operation, _| {
+        (operation == "PutSubscriptionFilter").then(|| {
+            rejected("InvalidParameterException", "Could not execute the lambda function.")
+        })
+    });
+    swept(&function, MINUTE);
+    swept(&function, MINUTE);
+    assert_eq!(function.cloud().sent.len(), 1);
+    // All have one once they are created.
+    function.cloud().on(|_, _, _| None);
+    swept(&function, MINUTE);
+    assert_eq!(function.cloud().sent.len(), 1 + 5);
+}
+
+#[test]
+fn a_filter_that_is_created_late_has_a_later_slice() {
+    let function = Function::start(&gap_filling());
+    function.cloud().create("/app/a");
+    let mut attempts = 0;
+    function.cloud().on(move |cloud, operation, _| {
+        if operation != "PutSubscriptionFilter" {
+            return None;
+        }
+        attempts += 1;
+        // More than half of the margin.
+        cloud.wait(Duration::from_secs(8));
+        (attempts < 10).then(|| rejected("ThrottlingException", "Rate exceeded"))
+    });
+    let (summary, result) = function.invoke(&created("/app/a"), 10 * MINUTE);
+    result.unwrap();
+    assert_eq!(summary.creations.unwrap().subscribed, 1);
+    let cloud = function.cloud();
+    let ends: Vec<_> = cloud.sent.iter().map(|(slice, _)| seconds(slice, "to")).collect();
+    assert_eq!(ends.len(), 2);
+    assert!(ends[1] - ends[0] > 60, "{ends:?}");
+}
+
+#[test]
 fn a_gap_that_cannot_be_filled_does_not_prevent_the_filter() {
     let function = Function::start(&gap_filling());
     function.cloud().create("/app/a");
