@@ -15,6 +15,7 @@ mod document;
 mod filter;
 mod grant;
 mod group_state;
+mod iam;
 mod log_group;
 mod loop_guard;
 mod loop_walk;
@@ -38,6 +39,7 @@ pub use filter::{
 };
 pub use grant::{Grant, Permission, Provenance, Statement, UnknownPermission};
 pub use group_state::{GroupState, Subscription, UnknownSubscription};
+pub use iam::{Feature, Phase, UnknownText};
 pub use log_group::{
     InvalidLogGroupName, LogGroup, LogGroupClass, UnknownLogGroupClass, check_log_group_name,
 };

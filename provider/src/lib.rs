@@ -9,6 +9,7 @@ mod checks;
 mod connection;
 mod diagnostics;
 pub mod engine;
+mod functions;
 mod inventory;
 mod log_groups;
 mod policy;

@@ -43,6 +43,7 @@ mod examples;
 mod failure;
 mod first_apply;
 mod foreign;
+mod functions;
 mod grant;
 mod guards;
 mod hand_over;

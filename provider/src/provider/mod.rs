@@ -6,12 +6,13 @@ mod settings;
 mod validate;
 
 use tfplugin::{
-    CancellationToken, Convert, Diagnostics, ErasedDataSource, ErasedResource, Provider, Schema,
+    CancellationToken, Convert, Diagnostics, ErasedDataSource, ErasedResource, Function, Provider,
+    Schema,
 };
 
-use crate::diagnostics;
 use crate::log_groups::LogGroupsData;
 use crate::policy::PolicyResource;
+use crate::{diagnostics, functions};
 
 pub(crate) use crate::connection::{Client, RoleBlock};
 pub(crate) use config::Config;
@@ -54,5 +55,9 @@ impl Provider for Logagg {
 
     fn data_sources(&self) -> Vec<ErasedDataSource<Client>> {
         vec![ErasedDataSource::new(LogGroupsData)]
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        functions::functions()
     }
 }

@@ -18,9 +18,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tfplugin::{
-    Attr, Attribute, AttributePath, Block, Change, Context, Creation, DataSource, Diagnostic,
-    Diagnostics, ErasedDataSource, ErasedResource, ImportId, Planned, Proposal, Provider, Resource,
-    Schema, Stored, Type,
+    Attr, Attribute, AttributePath, Block, Change, Context, Convert, Creation, DataSource,
+    Diagnostic, Diagnostics, ErasedDataSource, ErasedResource, Function, FunctionError, ImportId,
+    Parameter, Planned, Proposal, Provider, Resource, Schema, Signature, Stored, Type, Value,
 };
 
 #[tokio::main]
@@ -60,6 +60,38 @@ impl Provider for Notes {
 
     fn data_sources(&self) -> Vec<ErasedDataSource<Folder>> {
         vec![Titles.into()]
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        vec![Box::new(TitleOf)]
+    }
+}
+
+/// `provider::notes::title_of("Buy milk!", …)`: a title made of the words of a text.
+struct TitleOf;
+
+impl Function for TitleOf {
+    fn name(&self) -> &'static str {
+        "title_of"
+    }
+
+    fn signature(&self) -> Signature {
+        let text = Parameter::new("text", Type::String, "Any text with a letter in it.");
+        let more = Parameter::new("more", Type::String, "More of it.");
+        Signature::new(Type::String, "A title", "Makes a title of the words of a text.")
+            .parameter(text)
+            .variadic(more)
+    }
+
+    fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
+        let texts = arguments.into_iter().map(String::from_value).collect::<Result<Vec<_>, _>>();
+        let text = texts.map_err(|error| FunctionError::on(0, error.to_string()))?.join(" ");
+        let words = text.split(|letter: char| !letter.is_alphanumeric());
+        let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            return Err(FunctionError::on(0, "There is no letter in it."));
+        }
+        Ok(words.join("-").to_lowercase().into_value())
     }
 }
 

@@ -62,6 +62,11 @@ impl Type {
         }
     }
 
+    /// The JSON in which schemas name it.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a type is always JSON")
+    }
+
     /// What a value of it is called in messages: "a string", "a list".
     pub(crate) fn describe(&self) -> &'static str {
         match self {

@@ -24,6 +24,7 @@ mod schema;
 mod context;
 mod data_source;
 mod erased;
+mod function;
 mod provider;
 mod resource;
 
@@ -53,6 +54,7 @@ pub use convert::{Convert, ValueError};
 pub use data_source::DataSource;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use erased::{ErasedDataSource, ErasedResource};
+pub use function::{Function, FunctionError, Parameter, Signature};
 pub use goal::Goal;
 pub use kind::Type;
 pub use number::{Number, ParseNumberError};

@@ -5,6 +5,7 @@ use std::future::Future;
 use crate::convert::Convert;
 use crate::diagnostic::Diagnostics;
 use crate::erased::{ErasedDataSource, ErasedResource};
+use crate::function::Function;
 use crate::schema::Schema;
 
 /// A provider: its configuration, the client made from it, and what it manages with that.
@@ -35,4 +36,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// What it reads.
     fn data_sources(&self) -> Vec<ErasedDataSource<Self::Client>>;
+
+    /// What a configuration can call.
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        Vec::new()
+    }
 }

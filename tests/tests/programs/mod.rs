@@ -100,6 +100,8 @@ scenarios! {
     both {
         first_apply:
             the_first_apply_subscribes_and_sets_retention_and_the_next_plan_is_empty;
+        functions:
+            a_configuration_calls_the_functions;
         drift:
             all_kinds_at_once_are_one_plan_and_one_apply,
             only_refreshing_shows_drift_and_writes_nothing;

@@ -1,6 +1,5 @@
 //! Schemas in the plugin protocol.
 
-use crate::kind::Type;
 use crate::proto::tfplugin5 as wire;
 use crate::schema::attribute::{Attribute, Presence};
 use crate::schema::block::{Block, NestedBlock, Nesting};
@@ -19,7 +18,7 @@ impl IdentitySchema {
         let attributes = self.attributes().iter().map(|(name, attribute)| {
             wire::resource_identity_schema::IdentityAttribute {
                 name: name.clone(),
-                r#type: type_json(attribute.kind()),
+                r#type: attribute.kind().to_bytes(),
                 required_for_import: attribute.is_required(),
                 optional_for_import: !attribute.is_required(),
                 description: attribute.description().to_owned(),
@@ -59,7 +58,7 @@ impl Attribute {
         let presence = self.presence();
         wire::schema::Attribute {
             name: name.to_owned(),
-            r#type: type_json(self.kind()),
+            r#type: self.kind().to_bytes(),
             description: self.description().to_owned(),
             required: presence == Presence::Required,
             optional: matches!(presence, Presence::Optional | Presence::OptionalComputed),
@@ -95,9 +94,4 @@ impl NestedBlock {
             max_items,
         }
     }
-}
-
-fn type_json(kind: &Type) -> Vec<u8> {
-    serde_json::to_vec(kind)
-        .expect("a type is strings, lists and maps by strings, all of them JSON")
 }

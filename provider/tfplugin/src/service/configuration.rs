@@ -11,7 +11,7 @@ use crate::schema::{Holder, WriteOnly};
 use crate::service::{Service, diagnostics_to_wire, guard};
 use crate::value::Value;
 use crate::wire as to_wire;
-use wire::get_metadata::{DataSourceMetadata, ResourceMetadata};
+use wire::get_metadata::{DataSourceMetadata, FunctionMetadata, ResourceMetadata};
 
 impl<P: Provider> Service<P> {
     pub(super) async fn get_metadata(
@@ -25,6 +25,7 @@ impl<P: Provider> Service<P> {
             diagnostics: diagnostics_to_wire(self.registry.check(), None),
             resources: resources.map(|type_name| ResourceMetadata { type_name }).collect(),
             data_sources: data_sources.map(|type_name| DataSourceMetadata { type_name }).collect(),
+            functions: self.functions().into_keys().map(|name| FunctionMetadata { name }).collect(),
             ..Default::default()
         }
     }
@@ -47,6 +48,7 @@ impl<P: Provider> Service<P> {
                     .data_sources()
                     .map(|(name, entry)| (name.to_owned(), managed(&entry.description().schema)))
                     .collect(),
+                functions: self.functions(),
                 diagnostics: diagnostics_to_wire(self.registry.check(), None),
                 server_capabilities: Some(capabilities()),
                 ..Default::default()
@@ -126,24 +128,6 @@ impl<P: Provider> Service<P> {
         tracing::debug!("Terraform asks to stop");
         self.cancel();
         wire::stop::Response { error: String::new() }
-    }
-
-    pub(super) async fn get_functions(
-        &self,
-        _: wire::get_functions::Request,
-    ) -> wire::get_functions::Response {
-        wire::get_functions::Response::default()
-    }
-
-    pub(super) async fn call_function(
-        &self,
-        request: wire::call_function::Request,
-    ) -> wire::call_function::Response {
-        let text = format!("This provider has no function named {}.", request.name);
-        wire::call_function::Response {
-            result: None,
-            error: Some(wire::FunctionError { text, function_argument: None }),
-        }
     }
 
     fn provider_config(&self, config: Option<wire::DynamicValue>) -> Result<Value, Diagnostic> {

@@ -6,6 +6,7 @@
 
 mod configuration;
 mod data_source;
+mod function;
 mod guard;
 mod identity;
 mod operation;

@@ -161,14 +161,46 @@ async fn schemas_and_capabilities_are_returned() {
 }
 
 #[tokio::test]
-async fn unknown_resources_and_functions_get_a_diagnostic() {
+async fn functions_are_called_before_the_provider_is_configured() {
     let mut probe = Probe::unconfigured(&[]).await;
     let provider = &mut probe.connected.provider;
     let functions = provider.get_functions(wire::get_functions::Request {}).await.unwrap();
-    assert!(functions.into_inner().functions.is_empty());
-    let call = wire::call_function::Request { name: "shout".to_owned(), arguments: Vec::new() };
+    let functions = functions.into_inner().functions;
+    let schema = provider.get_schema(wire::get_provider_schema::Request {}).await.unwrap();
+    assert_eq!(schema.into_inner().functions, functions);
+    let metadata = provider.get_metadata(wire::get_metadata::Request {}).await.unwrap();
+    assert_eq!(metadata.into_inner().functions[0].name, "shout");
+    let shout = &functions["shout"];
+    assert_eq!(shout.parameters[0].r#type, br#"["list","string"]"#);
+    assert_eq!(shout.r#return.as_ref().unwrap().r#type, br#""string""#);
+
+    let mut call = async |arguments: &[Json]| {
+        let arguments = arguments.iter().map(|argument| dynamic(argument).unwrap()).collect();
+        let name = "shout".to_owned();
+        let call = wire::call_function::Request { name, arguments };
+        provider.call_function(call).await.unwrap().into_inner()
+    };
+    let called = call(&[json!(["watch", "out"])]).await;
+    assert_eq!((json(called.result), called.error), (json!("WATCH OUT"), None));
+    for (arguments, argument, expected) in [
+        (vec![], None, "too few"),
+        (vec![json!(["a"]), json!(["b"])], Some(1), "One too many."),
+        (vec![json!("a")], Some(0), "expected a list"),
+        (vec![json!([])], None, "nothing to shout"),
+    ] {
+        let error = call(&arguments).await.error.unwrap();
+        assert!(error.text.contains(expected), "{arguments:?}: {error:?}");
+        assert_eq!(error.function_argument, argument, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_resources_and_functions_get_a_diagnostic() {
+    let mut probe = Probe::unconfigured(&[]).await;
+    let provider = &mut probe.connected.provider;
+    let call = wire::call_function::Request { name: "whisper".to_owned(), arguments: Vec::new() };
     let called = provider.call_function(call).await.unwrap().into_inner();
-    assert!(called.error.unwrap().text.contains("shout"));
+    assert!(called.error.unwrap().text.contains("whisper"));
     let data =
         wire::read_data_source::Request { type_name: "probe_no".into(), ..Default::default() };
     let data = provider.read_data_source(data).await.unwrap().into_inner();

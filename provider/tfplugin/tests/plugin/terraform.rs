@@ -142,6 +142,17 @@ async fn a_resource_lives_its_life() {
 }
 
 #[tokio::test]
+async fn a_function_is_called_by_a_configuration() {
+    let of = |call: &str| format!("output \"title\" {{\n  value = provider::notes::{call}\n}}\n");
+    let workspace = Workspace::notes(&of(r#"title_of("Buy milk!", "And cream.")"#));
+    let apply = workspace.terraform(&["apply", "-auto-approve"]).await;
+    assert!(check_code(&apply, 0).contains(r#"title = "buy-milk-and-cream""#));
+    workspace.configure_notes(&of(r#"title_of("!")"#));
+    let wrong = check_code(&workspace.terraform(&["plan"]).await, 1);
+    assert!(wrong.contains("parameter: There is no letter in it."), "{wrong}");
+}
+
+#[tokio::test]
 async fn what_is_there_is_imported() {
     let workspace = Workspace::notes(MILK);
     std::fs::write(workspace.folder.path().join("notes/milk"), "Two litres.").unwrap();

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 
 use tfplugin::{
-    Attr, Attribute, AttributePath, Block, Change, Context, Creation, Diagnostic, Diagnostics,
-    ErasedDataSource, ErasedResource, IdentityAttribute, IdentitySchema, ImportId, MoveSource,
-    NestedBlock, Planned, Private, Proposal, Provider, Resource, Schema, Stored, Type, Value,
+    Attr, Attribute, AttributePath, Block, Change, Context, Convert, Creation, Diagnostic,
+    Diagnostics, ErasedDataSource, ErasedResource, Function, FunctionError, IdentityAttribute,
+    IdentitySchema, ImportId, MoveSource, NestedBlock, Parameter, Planned, Private, Proposal,
+    Provider, Resource, Schema, Signature, Stored, Type, Value,
 };
 
 #[tokio::main]
@@ -47,6 +48,31 @@ impl Provider for Probe {
 
     fn data_sources(&self) -> Vec<ErasedDataSource<String>> {
         Vec::new()
+    }
+
+    fn functions(&self) -> Vec<Box<dyn Function>> {
+        vec![Box::new(Shout)]
+    }
+}
+
+struct Shout;
+
+impl Function for Shout {
+    fn name(&self) -> &'static str {
+        "shout"
+    }
+
+    fn signature(&self) -> Signature {
+        let words = Parameter::new("words", Type::list(Type::String), "What to shout.");
+        Signature::new(Type::String, "Shouts", "Shouts words.").parameter(words)
+    }
+
+    fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
+        let words = arguments.into_iter().next().unwrap_or(Value::Null);
+        let words = Vec::<String>::from_value(words)
+            .map_err(|error| FunctionError::on(0, error.to_string()))?;
+        assert!(!words.is_empty(), "nothing to shout");
+        Ok(words.join(" ").to_uppercase().into_value())
     }
 }
 
