@@ -14,6 +14,7 @@ use super::progress::Progress;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
 use crate::connection::Client;
 use crate::diagnostics;
+use crate::selection::RuleBlock;
 
 /// Finds a policy by the name of its filters: every log group of the region is asked, so that
 /// filters outside of today's selection come back too.
@@ -118,6 +119,17 @@ async fn imported(
         invoke_permission: grant.map(|permission| permission.to_string()).into(),
     };
     Ok(Stored { state, private: private_state })
+}
+
+/// The configuration of an imported policy: it selects the log groups that it was found on.
+pub(super) fn configuration(mut state: Policy) -> Policy {
+    if state.select.known().is_none_or(Vec::is_empty) {
+        let names = state.log_groups.known().into_iter().flatten();
+        let names = names.map(|(name, _)| Attr::Known(name.clone())).collect();
+        let select = RuleBlock { names: Attr::Known(names), ..RuleBlock::default() };
+        state.select = Attr::Known(vec![select]);
+    }
+    state
 }
 
 /// A statement that says just what the policy's would is the policy's, and its id the policy's id.

@@ -120,6 +120,10 @@ impl Resource for PolicyResource {
         delete::delete(cx, prior).await
     }
 
+    fn configuration(&self, state: Policy) -> Policy {
+        import::configuration(state)
+    }
+
     fn move_from(
         &self,
         source: MoveSource,

@@ -155,6 +155,7 @@ pub(crate) trait AnyResource<C>: Send + Sync {
         prior: RawStored,
     ) -> BoxFuture<'a, Answer<Option<Outcome>>>;
     fn import<'a>(&'a self, cx: &'a Context<C>, id: ImportId) -> BoxFuture<'a, Vec<Outcome>>;
+    fn configuration(&self, state: Value) -> Answer<Value>;
     fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Answer<serde_json::Value>;
     fn move_from(&self, source: MoveSource) -> Answer<Option<Outcome>>;
     fn identity_schema(&self) -> Option<IdentitySchema>;
@@ -278,6 +279,11 @@ impl<R: Resource> AnyResource<R::Client> for R {
             let found = Resource::import(self, cx, id).await;
             found.into_iter().map(|kept| outcome(self, kept)).collect()
         })
+    }
+
+    fn configuration(&self, state: Value) -> Answer<Value> {
+        let state = self::state::<R>("state", state)?;
+        Ok(Resource::configuration(self, state).into_value())
     }
 
     fn upgrade(&self, from_version: i64, state: serde_json::Value) -> Answer<serde_json::Value> {

@@ -236,6 +236,12 @@ pub trait Resource: Send + Sync + 'static {
         async { Vec::new() }
     }
 
+    /// The configuration of an object that was imported, for `terraform plan -generate-config-out`
+    /// of Terraform 1.14 or newer. Attributes that only the provider gives are left out of it.
+    fn configuration(&self, state: Self::State) -> Self::State {
+        state
+    }
+
     /// Makes state of an older version of the schema fit this one. Called only where the versions
     /// differ.
     ///

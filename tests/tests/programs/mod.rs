@@ -43,11 +43,13 @@ fn opentofu() -> Cli {
     Cli::opentofu(Path::new(&binary)).unwrap()
 }
 
-/// Scenarios with each of the two programs, and those with OpenTofu alone, for which the gate has no
-/// time: Terraform 1.15 is the same program as the one of `PATH`, a few versions on.
+/// Scenarios with each of the two programs, those of what only Terraform 1.15 has, and those with
+/// OpenTofu alone, for which the gate has no time: Terraform 1.15 is the same program as the one of
+/// `PATH`, a few versions on.
 macro_rules! scenarios {
     (
         both { $($both_topic:ident: $($both:ident),+;)+ }
+        terraform_1_15 { $($new_topic:ident: $($new:ident),+;)+ }
         opentofu { $($tofu_topic:ident: $($tofu:ident),+;)+ }
     ) => {
         mod with_terraform_1_15 {
@@ -59,6 +61,13 @@ macro_rules! scenarios {
             fn $both() {
                 if let Some(cli) = super::terraform_1_15(stringify!($both)) {
                     crate::scene::with_cli(cli, $both_topic::$both);
+                }
+            })+)+
+
+            $($(#[test]
+            fn $new() {
+                if let Some(cli) = super::terraform_1_15(stringify!($new)) {
+                    crate::scene::with_cli(cli, $new_topic::$new);
                 }
             })+)+
 
@@ -136,6 +145,10 @@ scenarios! {
             another_address_in_the_state_is_no_change,
             a_policy_that_is_removed_from_the_state_keeps_its_filters,
             a_test_with_a_mock_provider_calls_nothing;
+    }
+    terraform_1_15 {
+        newer:
+            a_generated_configuration_writes_nothing_and_then_plans_empty;
     }
     opentofu {
         first_apply:

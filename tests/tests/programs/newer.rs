@@ -86,6 +86,29 @@ pub(crate) fn an_identity_that_no_policy_has_is_an_error() {
     assert_eq!(scene.writes(), []);
 }
 
+pub(crate) fn a_generated_configuration_writes_nothing_and_then_plans_empty() {
+    let scene = Scene::with_groups(&["/app/a", "/app/b", "/app/c"]);
+    for group in ["/app/a", "/app/b"] {
+        scene.logs.put_filter(group, NAME, &scene.shipper()).unwrap();
+    }
+    let block = format!("import {{\n  to = logagg_policy.it\n  id = \"{NAME}\"\n}}\n");
+    scene.configuration(&block);
+    let generate = ["plan", "-no-color", "-input=false", "-generate-config-out=generated.tf"];
+    let generated = scene.run(0, |terraform| terraform.run(&generate));
+    says(&generated, "1 to import, 0 to add");
+    let text = std::fs::read_to_string(scene.terraform.dir().join("generated.tf")).unwrap();
+    for only_of_aws in ["log_groups", "pending", "document", "/app/c"] {
+        assert!(!text.contains(only_of_aws), "{only_of_aws} in:\n{text}");
+    }
+    scene.apply();
+    assert_eq!(scene.writes(), [], "{text}");
+    scene.plan_is_empty();
+    assert_eq!(scene.state()["name"], NAME);
+    assert_eq!(scene.state()["destination_arn"], scene.shipper());
+    let active = json!({"/app/a": entry("active", 0), "/app/b": entry("active", 0)});
+    assert_eq!(scene.state()["log_groups"], active);
+}
+
 /// A command about the state, which must succeed and write nothing to AWS.
 #[track_caller]
 fn state(scene: &Scene, arguments: &[&str]) -> Run {

@@ -2,6 +2,7 @@
 
 use crate::kind::Type;
 use crate::path::{AttributePath, Step};
+use crate::schema::attribute::Presence;
 use crate::schema::block::{Block, Nesting};
 use crate::value::Value;
 
@@ -21,6 +22,26 @@ impl Block {
             } else {
                 block.for_each(value, |content, one| {
                     *one = content.complete(std::mem::take(one));
+                });
+            }
+        }
+        Value::Map(entries)
+    }
+
+    /// What of a value can be configured: what comes from the provider only is null.
+    pub(crate) fn configurable(&self, value: Value) -> Value {
+        let Value::Map(mut entries) = value else { return value };
+        for (name, attribute) in self.attributes() {
+            if attribute.presence() == Presence::Computed
+                && let Some(value) = entries.get_mut(name)
+            {
+                *value = Value::Null;
+            }
+        }
+        for (name, block) in self.blocks() {
+            if let Some(value) = entries.get_mut(name) {
+                block.for_each(value, |content, one| {
+                    *one = content.configurable(std::mem::take(one));
                 });
             }
         }

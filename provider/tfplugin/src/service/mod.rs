@@ -141,6 +141,7 @@ answer! {
     apply_resource_change: apply_resource_change,
     import_resource_state: import_resource_state,
     move_resource_state: move_resource_state,
+    generate_resource_config: generate_resource_config,
     get_resource_identity_schemas: get_resource_identity_schemas,
     upgrade_resource_identity: upgrade_resource_identity,
     validate_data_source_config: validate_data_source_config,

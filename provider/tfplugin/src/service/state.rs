@@ -90,6 +90,25 @@ impl<P: Provider> Service<P> {
         }
     }
 
+    pub(super) async fn generate_resource_config(
+        &self,
+        request: wire::generate_resource_config::Request,
+    ) -> wire::generate_resource_config::Response {
+        let name = request.type_name;
+        let generated = guard::call(|| {
+            let entry = self.registry.resource(&name)?;
+            let description = entry.description();
+            let state = description.decode("state", request.state)?;
+            let config = entry.behavior().configuration(state)?;
+            description.encode(description.schema.block().configurable(config))
+        });
+        let (config, diagnostics) = match generated {
+            Ok(config) => (Some(config), Vec::new()),
+            Err(error) => (None, self.wire_diagnostics(&name, error.into())),
+        };
+        wire::generate_resource_config::Response { config, diagnostics }
+    }
+
     pub(super) async fn move_resource_state(
         &self,
         request: wire::move_resource_state::Request,

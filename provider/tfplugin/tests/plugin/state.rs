@@ -81,6 +81,33 @@ async fn objects_are_imported_by_id_and_by_identity() {
 }
 
 #[tokio::test]
+async fn a_configuration_is_generated_without_what_only_the_provider_gives() {
+    let mut probe = Probe::start().await;
+    let provider = &mut probe.connected.provider;
+    let part = json!({"name": "a", "size": 2, "made": "by the provider"});
+    let state = json!({
+        "id": "1", "act": null, "text": "own", "greeting": "hello", "secret": null, "any": null,
+        "tags": ["a"], "part": [part],
+    });
+    let mut request = wire::generate_resource_config::Request {
+        type_name: "probe_thing".to_owned(),
+        state: dynamic(&state),
+    };
+    let generated = provider.generate_resource_config(request.clone()).await.unwrap().into_inner();
+    assert_eq!(summaries(&generated.diagnostics), [""; 0]);
+    let config = json(generated.config);
+    assert_eq!(config["text"], "own");
+    assert_eq!(config["tags"], json!(["a"]));
+    assert_eq!(config["id"], json!(null));
+    assert_eq!(config["greeting"], json!(null));
+    assert_eq!(config["part"], json!([{"name": "a", "size": 2, "made": null}]));
+    request.type_name = "probe_unknown".to_owned();
+    let unknown = provider.generate_resource_config(request).await.unwrap().into_inner();
+    assert_eq!(unknown.config, None);
+    assert_eq!(unknown.diagnostics.len(), 1);
+}
+
+#[tokio::test]
 async fn identities_are_described_and_kept() {
     let mut probe = Probe::start().await;
     let provider = &mut probe.connected.provider;
