@@ -63,6 +63,15 @@ pub(crate) fn not_looked_for(
     Diagnostic::error("Policy could not be imported", text)
 }
 
+pub(crate) fn filters_not_listed(error: &CallError, region: &str, account_id: &str) -> Diagnostic {
+    let detail = format!(
+        "The provider looked for subscription filters in {region} of account {account_id}. {}\n\n{}",
+        stop(error),
+        advice(error)
+    );
+    Diagnostic::error("Policies could not be listed", detail)
+}
+
 pub(crate) fn nothing_to_import(name: &str, region: &str, no_region: Option<&str>) -> Diagnostic {
     let mut text = format!("No log group in {region} has a subscription filter named {name:?}.");
     if let Some(no_region) = no_region {

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use tfplugin::{
     Attr, Convert, Diagnostic, IdentityAttribute, IdentitySchema, ImportId, Type, Value,
 };
@@ -14,11 +12,11 @@ const VERSION: i64 = 0;
 tfplugin::object! {
     /// What identifies a policy, and how to access it.
     #[derive(Clone, Debug, PartialEq)]
-    struct Identity {
-        filter_name: Attr<String>,
-        region: Attr<String>,
-        account_id: Attr<String>,
-        assume_role_arn: Attr<String>,
+    pub(super) struct Identity {
+        pub(super) filter_name: Attr<String>,
+        pub(super) region: Attr<String>,
+        pub(super) account_id: Attr<String>,
+        pub(super) assume_role_arn: Attr<String>,
     }
 }
 
@@ -55,14 +53,13 @@ pub(super) fn schema() -> IdentitySchema {
 /// A policy's identity; none while a part of it is unknown. The role is none of its parts, so that
 /// the identity is the same before and after a policy is given another role.
 pub(super) fn of(state: &Policy) -> Option<Value> {
-    let known = |text: Attr<&String>| text.into_known().map(|text| Value::String(text.clone()));
-    let identity = BTreeMap::from([
-        ("filter_name".to_owned(), known(state.effective_filter_name())?),
-        ("region".to_owned(), known(state.region.as_ref())?),
-        ("account_id".to_owned(), known(state.account_id.as_ref())?),
-        ("assume_role_arn".to_owned(), Value::Null),
-    ]);
-    Some(Value::Map(identity))
+    let identity = Identity {
+        filter_name: Attr::Known(state.effective_filter_name().into_known()?.clone()),
+        region: Attr::Known(state.region.known()?.clone()),
+        account_id: Attr::Known(state.account_id.known()?.clone()),
+        assume_role_arn: Attr::Null,
+    };
+    Some(identity.into_value())
 }
 
 /// The policy that is to be imported.
@@ -146,7 +143,7 @@ fn role(text: &str) -> Result<RoleBlock, Diagnostic> {
     }
 }
 
-fn role_block(arn: &str, external_id: Attr<String>) -> Result<RoleBlock, Diagnostic> {
+pub(super) fn role_block(arn: &str, external_id: Attr<String>) -> Result<RoleBlock, Diagnostic> {
     checks::role_arn(arn)?;
     Ok(RoleBlock { role_arn: Attr::Known(arn.to_owned()), external_id, session_name: Attr::Null })
 }
@@ -164,6 +161,8 @@ fn looks_like_region(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     const ROLE_ARN: &str = "arn:aws:iam::111122223333:role/path/logs@all";

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Arn, Distribution, Grant, GroupState, Listing, LogGroupClass, Permission, PolicyId,
+    Arn, Distribution, Grant, GroupState, Listing, LogGroupClass, Permission, PolicyId, Retention,
     Subscription, SubscriptionFilter,
 };
 use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
@@ -12,7 +12,7 @@ use super::model::{Policy, entries};
 use super::private_state::PrivateState;
 use super::progress::Progress;
 use crate::aws::{CallError, Cause, IN_FLIGHT, Reader};
-use crate::connection::Client;
+use crate::connection::{Client, RoleBlock};
 use crate::diagnostics;
 use crate::selection::RuleBlock;
 
@@ -49,15 +49,45 @@ async fn imported(
         return Err(diagnostics::import_from_another_account(other, account_id));
     }
     let reader = account.reader(region, cx.stopped());
-    let found = scan(&reader, name)
+    let found = scan(&reader)
         .await
-        .map_err(|error| diagnostics::not_looked_for(&error, name, region, account_id))?;
+        .map_err(|error| diagnostics::not_looked_for(&error, name, region, account_id))?
+        .remove(name)
+        .unwrap_or_default();
     let Some(filter) = most_common(&found) else {
         return Err(diagnostics::nothing_to_import(name, region, target.no_region.as_deref()));
     };
+    let foreign: BTreeMap<_, _> = found
+        .iter()
+        .filter(|(_, (_, other))| other.destination_arn != filter.destination_arn)
+        .map(|(log_group, (_, other))| (log_group, &other.destination_arn))
+        .collect();
+    if !foreign.is_empty() {
+        cx.report(diagnostics::imported_in_part(name, &filter.destination_arn, &foreign));
+    }
+    let place = Place { region, account_id, assume_role };
+    policy(&reader, place, filter, &found).await
+}
+
+/// Where a policy's log groups are, and how to access them.
+pub(super) struct Place<'a> {
+    pub(super) region: &'a str,
+    pub(super) account_id: &'a str,
+    pub(super) assume_role: Attr<Vec<RoleBlock>>,
+}
+
+/// The policy that makes filters such as this one, of the log groups that have it.
+pub(super) async fn policy(
+    reader: &Reader,
+    place: Place<'_>,
+    filter: &SubscriptionFilter,
+    found: &Found,
+) -> Result<Stored<Policy, PrivateState>, Diagnostic> {
+    let Place { region, account_id, assume_role } = place;
+    let name = filter.name.as_str();
     let mut private_state = PrivateState::default();
     let mut states = BTreeMap::new();
-    for (log_group, (retention, other)) in &found {
+    for (log_group, (retention, other)) in found {
         if other.destination_arn == filter.destination_arn {
             let differences = other.differences(filter);
             let subscription = if differences.is_empty() {
@@ -71,15 +101,7 @@ async fn imported(
             private_state.record_foreign(log_group, other);
         }
     }
-    let foreign: BTreeMap<_, _> = found
-        .iter()
-        .filter(|(_, (_, other))| other.destination_arn != filter.destination_arn)
-        .map(|(log_group, (_, other))| (log_group, &other.destination_arn))
-        .collect();
-    if !foreign.is_empty() {
-        cx.report(diagnostics::imported_in_part(name, &filter.destination_arn, &foreign));
-    }
-    let grant = made_grant(&reader, name, filter, &mut private_state).await?;
+    let grant = made_grant(reader, name, filter, &mut private_state).await?;
     let state = Policy {
         id: Attr::Known(format!("{name}@{region}")),
         account_id: Attr::Known(account_id.to_owned()),
@@ -158,34 +180,42 @@ async fn made_grant(
     Ok(Some(Permission::Active))
 }
 
-type Found = BTreeMap<String, (logagg_policy::Retention, SubscriptionFilter)>;
+/// The filters of one name by log group, with the log group's retention.
+pub(super) type Found = BTreeMap<String, (Retention, SubscriptionFilter)>;
 
-async fn scan(reader: &Reader, name: &str) -> Result<Found, CallError> {
+/// All filters of a region by their name.
+pub(super) async fn scan(reader: &Reader) -> Result<BTreeMap<String, Found>, CallError> {
     let listed = reader.log_groups(&[Listing::Prefix(String::new())]).await?;
     let standard = listed.into_values().filter(|group| group.class == LogGroupClass::Standard);
     let standard: Vec<_> = standard.collect();
-    let progress = &Progress::new("reading filters of the imported policy", standard.len());
-    let found: Vec<_> = stream::iter(standard)
+    let progress = &Progress::new("reading subscription filters", standard.len());
+    let answers: Vec<_> = stream::iter(standard)
         .map(|group| async move {
             let answer = reader.subscription_filters(&group.name).await;
             progress.step();
             match answer {
-                Ok(filters) => {
-                    let ours = filters.into_iter().find(|filter| filter.name == name);
-                    Ok(ours.map(|filter| (group.name, (group.retention, filter))))
+                Ok(filters) => Ok((group, filters)),
+                Err(error) if matches!(error.cause, Cause::Missing | Cause::Class) => {
+                    Ok((group, Vec::new()))
                 }
-                Err(error) if matches!(error.cause, Cause::Missing | Cause::Class) => Ok(None),
                 Err(error) => Err(error),
             }
         })
         .buffer_unordered(IN_FLIGHT)
         .try_collect()
         .await?;
-    Ok(found.into_iter().flatten().collect())
+    let mut found: BTreeMap<String, Found> = BTreeMap::new();
+    for (group, filters) in answers {
+        for filter in filters {
+            let same_name = found.entry(filter.name.clone()).or_default();
+            same_name.insert(group.name.clone(), (group.retention, filter));
+        }
+    }
+    Ok(found)
 }
 
 /// What most of the filters look like. Of two that are as common always the same one.
-fn most_common(found: &Found) -> Option<&SubscriptionFilter> {
+pub(super) fn most_common(found: &Found) -> Option<&SubscriptionFilter> {
     let mut counts: BTreeMap<[&str; 4], (usize, &SubscriptionFilter)> = BTreeMap::new();
     let texts: Vec<_> =
         found.values().map(|(_, filter)| (filter, filter.distribution.to_string())).collect();
@@ -201,7 +231,6 @@ fn most_common(found: &Found) -> Option<&SubscriptionFilter> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use logagg_policy::Retention;
 
     fn filter(destination: &str) -> SubscriptionFilter {
         SubscriptionFilter::new("logs", destination)

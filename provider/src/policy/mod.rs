@@ -10,6 +10,7 @@ mod from_document;
 mod gaps;
 mod identity;
 mod import;
+mod list;
 mod loops;
 mod model;
 mod permission;
@@ -41,6 +42,7 @@ use planned_inventories::PlannedInventories;
 use private_state::PrivateState;
 
 pub(crate) use findings::{Failure, Preview, Shortened, Unseen, Unverified};
+pub(crate) use list::PolicyList;
 pub(crate) use refresh_mode::RefreshMode;
 pub use survey::{Survey, Surveyed};
 

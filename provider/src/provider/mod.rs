@@ -6,12 +6,12 @@ mod settings;
 mod validate;
 
 use tfplugin::{
-    CancellationToken, Convert, Diagnostics, ErasedDataSource, ErasedResource, Function, Provider,
-    Schema,
+    CancellationToken, Convert, Diagnostics, ErasedDataSource, ErasedListResource, ErasedResource,
+    Function, Provider, Schema,
 };
 
 use crate::log_groups::LogGroupsData;
-use crate::policy::PolicyResource;
+use crate::policy::{PolicyList, PolicyResource};
 use crate::{diagnostics, functions};
 
 pub(crate) use crate::connection::{Client, RoleBlock};
@@ -55,6 +55,10 @@ impl Provider for Logagg {
 
     fn data_sources(&self) -> Vec<ErasedDataSource<Client>> {
         vec![ErasedDataSource::new(LogGroupsData)]
+    }
+
+    fn list_resources(&self) -> Vec<ErasedListResource<Client>> {
+        vec![ErasedListResource::new(PolicyList)]
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {

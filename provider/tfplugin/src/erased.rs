@@ -1,4 +1,4 @@
-//! Resources and data sources of one provider side by side: typed inside, values outside.
+//! Resources, data sources and list resources of one provider side by side: typed inside, values outside.
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::convert::{Convert, ValueError};
 use crate::data_source::DataSource;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::list_resource::{ListResource, Listed, Query};
 use crate::path::AttributePath;
 use crate::resource::{
     Change, Creation, ImportId, MoveSource, Planned, Private, Proposal, Resource, Stored,
@@ -20,6 +21,9 @@ pub struct ErasedResource<C>(pub(crate) Box<dyn AnyResource<C>>);
 
 /// Any data source of a provider whose client is `C`.
 pub struct ErasedDataSource<C>(pub(crate) Box<dyn AnyDataSource<C>>);
+
+/// Any list resource of a provider whose client is `C`.
+pub struct ErasedListResource<C>(pub(crate) Box<dyn AnyListResource<C>>);
 
 impl<C> ErasedResource<C> {
     /// Boxes a resource.
@@ -55,6 +59,23 @@ impl<C> ErasedDataSource<C> {
     }
 }
 
+impl<C> ErasedListResource<C> {
+    /// Boxes a list resource.
+    pub fn new(list_resource: impl ListResource<Client = C>) -> Self {
+        Self(Box::new(list_resource))
+    }
+
+    /// The name of the resource that is listed.
+    pub fn type_name(&self) -> &'static str {
+        self.0.type_name()
+    }
+
+    /// What can be configured; to render documentation from.
+    pub fn schema(&self) -> Schema {
+        self.0.schema()
+    }
+}
+
 impl<R: Resource> From<R> for ErasedResource<R::Client> {
     fn from(resource: R) -> Self {
         Self::new(resource)
@@ -64,6 +85,18 @@ impl<R: Resource> From<R> for ErasedResource<R::Client> {
 impl<D: DataSource> From<D> for ErasedDataSource<D::Client> {
     fn from(data_source: D) -> Self {
         Self::new(data_source)
+    }
+}
+
+impl<L: ListResource> From<L> for ErasedListResource<L::Client> {
+    fn from(list_resource: L) -> Self {
+        Self::new(list_resource)
+    }
+}
+
+impl<C> fmt::Debug for ErasedListResource<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ErasedListResource").field(&self.type_name()).finish()
     }
 }
 
@@ -346,6 +379,57 @@ impl<D: DataSource> AnyDataSource<D::Client> for D {
                 D::State::from_value(config).map_err(|error| unreadable("configuration", error))?;
             Ok(DataSource::read(self, cx, config).await.map(Convert::into_value))
         })
+    }
+}
+
+/// A list resource whose values are not typed.
+pub(crate) trait AnyListResource<C>: Send + Sync {
+    fn type_name(&self) -> &'static str;
+    fn schema(&self) -> Schema;
+    fn validate(&self, config: Value, diagnostics: &mut Diagnostics);
+    fn list<'a>(
+        &'a self,
+        cx: &'a Context<C>,
+        config: Value,
+        query: Query,
+    ) -> BoxFuture<'a, Answer<Vec<Listed<Value>>>>;
+}
+
+impl<L: ListResource> AnyListResource<L::Client> for L {
+    fn type_name(&self) -> &'static str {
+        ListResource::type_name(self)
+    }
+
+    fn schema(&self) -> Schema {
+        ListResource::schema(self)
+    }
+
+    fn validate(&self, config: Value, diagnostics: &mut Diagnostics) {
+        match L::Config::from_value(config) {
+            Ok(config) => ListResource::validate(self, &config, diagnostics),
+            Err(error) => report_once(unreadable("configuration", error), diagnostics),
+        }
+    }
+
+    fn list<'a>(
+        &'a self,
+        cx: &'a Context<L::Client>,
+        config: Value,
+        query: Query,
+    ) -> BoxFuture<'a, Answer<Vec<Listed<Value>>>> {
+        Box::pin(async move {
+            let config = L::Config::from_value(config)
+                .map_err(|error| unreadable("configuration", error))?;
+            let found = ListResource::list(self, cx, config, query).await;
+            Ok(found.into_iter().map(Listed::erased).collect())
+        })
+    }
+}
+
+impl<S: Convert> Listed<S> {
+    fn erased(self) -> Listed<Value> {
+        let Self { identity, display_name, state } = self;
+        Listed { identity, display_name, state: state.map(Convert::into_value) }
     }
 }
 

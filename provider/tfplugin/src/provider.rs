@@ -4,7 +4,7 @@ use std::future::Future;
 
 use crate::convert::Convert;
 use crate::diagnostic::Diagnostics;
-use crate::erased::{ErasedDataSource, ErasedResource};
+use crate::erased::{ErasedDataSource, ErasedListResource, ErasedResource};
 use crate::function::Function;
 use crate::schema::Schema;
 
@@ -36,6 +36,11 @@ pub trait Provider: Send + Sync + 'static {
 
     /// What it reads.
     fn data_sources(&self) -> Vec<ErasedDataSource<Self::Client>>;
+
+    /// What it lists.
+    fn list_resources(&self) -> Vec<ErasedListResource<Self::Client>> {
+        Vec::new()
+    }
 
     /// What a configuration can call.
     fn functions(&self) -> Vec<Box<dyn Function>> {

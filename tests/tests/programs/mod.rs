@@ -6,6 +6,7 @@
 
 mod newer;
 mod opentofu;
+mod query;
 
 use std::path::Path;
 
@@ -55,7 +56,7 @@ macro_rules! scenarios {
         mod with_terraform_1_15 {
             #[allow(clippy::wildcard_imports, reason = "the topics that the list names")]
             use crate::*;
-            use super::newer;
+            use super::{newer, query};
 
             $($(#[test]
             fn $both() {
@@ -149,6 +150,12 @@ scenarios! {
     terraform_1_15 {
         newer:
             a_generated_configuration_writes_nothing_and_then_plans_empty;
+        query:
+            the_readme_moves_an_existing_account,
+            an_account_of_thousands_of_log_groups_is_queried_up_to_the_limit,
+            the_page_of_the_list_says_what_the_provider_says,
+            another_account_is_queried_and_imported_through_its_role,
+            a_query_that_is_stopped_ends_and_one_that_is_denied_says_what_is;
     }
     opentofu {
         first_apply:

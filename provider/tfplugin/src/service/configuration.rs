@@ -11,7 +11,9 @@ use crate::schema::{Holder, WriteOnly};
 use crate::service::{Service, diagnostics_to_wire, guard};
 use crate::value::Value;
 use crate::wire as to_wire;
-use wire::get_metadata::{DataSourceMetadata, FunctionMetadata, ResourceMetadata};
+use wire::get_metadata::{
+    DataSourceMetadata, FunctionMetadata, ListResourceMetadata, ResourceMetadata,
+};
 
 impl<P: Provider> Service<P> {
     pub(super) async fn get_metadata(
@@ -20,11 +22,13 @@ impl<P: Provider> Service<P> {
     ) -> wire::get_metadata::Response {
         let resources = self.registry.resources().map(|(name, _)| name.to_owned());
         let data_sources = self.registry.data_sources().map(|(name, _)| name.to_owned());
+        let lists = self.registry.list_resources().map(|(name, _)| name.to_owned());
         wire::get_metadata::Response {
             server_capabilities: Some(capabilities()),
             diagnostics: diagnostics_to_wire(self.registry.check(), None),
             resources: resources.map(|type_name| ResourceMetadata { type_name }).collect(),
             data_sources: data_sources.map(|type_name| DataSourceMetadata { type_name }).collect(),
+            list_resources: lists.map(|type_name| ListResourceMetadata { type_name }).collect(),
             functions: self.functions().into_keys().map(|name| FunctionMetadata { name }).collect(),
             ..Default::default()
         }
@@ -46,6 +50,11 @@ impl<P: Provider> Service<P> {
                 data_source_schemas: self
                     .registry
                     .data_sources()
+                    .map(|(name, entry)| (name.to_owned(), managed(&entry.description().schema)))
+                    .collect(),
+                list_resource_schemas: self
+                    .registry
+                    .list_resources()
                     .map(|(name, entry)| (name.to_owned(), managed(&entry.description().schema)))
                     .collect(),
                 functions: self.functions(),

@@ -9,6 +9,7 @@ mod data_source;
 mod function;
 mod guard;
 mod identity;
+mod list_resource;
 mod operation;
 mod registry;
 mod resource;
@@ -16,7 +17,9 @@ mod state;
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use futures_util::stream;
 use tokio_util::sync::CancellationToken;
+use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 use crate::context::Context;
@@ -42,7 +45,7 @@ type Held<P> = Arc<Context<<P as Provider>::Client>>;
 
 impl<P: Provider> Service<P> {
     pub(crate) fn new(provider: P) -> Self {
-        let registry = Registry::new(provider.resources(), provider.data_sources());
+        let registry = Registry::of(&provider);
         Self {
             provider,
             schema: std::sync::OnceLock::new(),
@@ -110,7 +113,7 @@ fn diagnostics_to_wire(diagnostics: Diagnostics, block: Option<&Block>) -> Vec<w
 /// Each procedure, and where it is answered. Those that are missing answer that they are not
 /// implemented.
 macro_rules! answer {
-    ($($procedure:ident: $module:ident),* $(,)?) => {
+    ($($procedure:ident: $module:ident),*; stream $($stream:ident: $events:ident),* $(,)?) => {
         #[tonic::async_trait]
         impl<P: Provider> provider_server::Provider for Service<P> {
             $(
@@ -122,6 +125,18 @@ macro_rules! answer {
                     let response = Self::$procedure(self, request.into_inner()).await;
                     tracing::trace!(procedure = stringify!($procedure), "responded");
                     Ok(Response::new(response))
+                }
+            )*
+            $(
+                async fn $stream(
+                    &self,
+                    request: Request<wire::$events::Request>,
+                ) -> Result<Response<BoxStream<wire::$events::Event>>, Status> {
+                    tracing::trace!(procedure = stringify!($stream), "called");
+                    let events = Self::$stream(self, request.into_inner()).await;
+                    tracing::trace!(procedure = stringify!($stream), "responded");
+                    let events = stream::iter(events.into_iter().map(Ok));
+                    Ok(Response::new(Box::pin(events)))
                 }
             )*
         }
@@ -148,4 +163,6 @@ answer! {
     read_data_source: read_data_source,
     get_functions: get_functions,
     call_function: call_function,
+    validate_list_resource_config: validate_list_resource_config;
+    stream list_resource: list_resource,
 }

@@ -44,15 +44,17 @@ impl Description {
     }
 
     pub(super) fn encode_outcome(&self, outcome: Outcome) -> Result<Encoded, Diagnostic> {
-        let identity = match (&self.identity, outcome.identity) {
-            (Some((_, kind)), Some(identity)) => {
-                let data =
-                    to_wire::dynamic(&identity, kind).map_err(|error| unfit("identity", error))?;
-                Some(wire::ResourceIdentityData { identity_data: Some(data) })
-            }
-            _ => None,
-        };
+        let identity = self.encode_identity(outcome.identity)?;
         Ok(Encoded { state: self.encode(outcome.state)?, private: outcome.private, identity })
+    }
+
+    pub(super) fn encode_identity(
+        &self,
+        identity: Option<Value>,
+    ) -> Result<Option<wire::ResourceIdentityData>, Diagnostic> {
+        let (Some((_, kind)), Some(identity)) = (&self.identity, identity) else { return Ok(None) };
+        let data = to_wire::dynamic(&identity, kind).map_err(|error| unfit("identity", error))?;
+        Ok(Some(wire::ResourceIdentityData { identity_data: Some(data) }))
     }
 
     /// No object.

@@ -1,17 +1,19 @@
-//! The resources and data sources of a provider by name.
+//! The resources, data sources and list resources of a provider by name.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::erased::{AnyDataSource, AnyResource, ErasedDataSource, ErasedResource};
+use crate::erased::{AnyDataSource, AnyListResource, AnyResource};
 use crate::kind::Type;
+use crate::provider::Provider;
 use crate::schema::{IdentitySchema, Schema};
 
-/// The resources and data sources of a provider by name.
+/// The resources, data sources and list resources of a provider by name.
 pub(super) struct Registry<C> {
     resources: BTreeMap<&'static str, Entry<dyn AnyResource<C>>>,
     data_sources: BTreeMap<&'static str, Entry<dyn AnyDataSource<C>>>,
+    list_resources: BTreeMap<&'static str, Entry<dyn AnyListResource<C>>>,
     twice: Vec<&'static str>,
 }
 
@@ -30,25 +32,20 @@ pub(super) struct Description {
 }
 
 impl<C> Registry<C> {
-    pub(super) fn new(
-        resources: Vec<ErasedResource<C>>,
-        data_sources: Vec<ErasedDataSource<C>>,
-    ) -> Self {
-        let mut registry =
-            Self { resources: BTreeMap::new(), data_sources: BTreeMap::new(), twice: Vec::new() };
-        for ErasedResource(resource) in resources {
-            let name = resource.type_name();
-            if registry.resources.insert(name, Entry::new(resource)).is_some() {
-                registry.twice.push(name);
-            }
+    pub(super) fn of(provider: &impl Provider<Client = C>) -> Self {
+        let mut twice = Vec::new();
+        let resources = provider.resources().into_iter();
+        let resources = resources.map(|one| (one.type_name(), Entry::new(one.0)));
+        let data_sources = provider.data_sources().into_iter();
+        let data_sources = data_sources.map(|one| (one.type_name(), Entry::new(one.0)));
+        let list_resources = provider.list_resources().into_iter();
+        let list_resources = list_resources.map(|one| (one.type_name(), Entry::new(one.0)));
+        Self {
+            resources: by_name(resources, &mut twice),
+            data_sources: by_name(data_sources, &mut twice),
+            list_resources: by_name(list_resources, &mut twice),
+            twice,
         }
-        for ErasedDataSource(data_source) in data_sources {
-            let name = data_source.type_name();
-            if registry.data_sources.insert(name, Entry::new(data_source)).is_some() {
-                registry.twice.push(name);
-            }
-        }
-        registry
     }
 
     pub(super) fn resources(
@@ -63,6 +60,12 @@ impl<C> Registry<C> {
         self.data_sources.iter().map(|(name, entry)| (*name, entry))
     }
 
+    pub(super) fn list_resources(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &Entry<dyn AnyListResource<C>>)> {
+        self.list_resources.iter().map(|(name, entry)| (*name, entry))
+    }
+
     pub(super) fn resource(&self, name: &str) -> Result<&Entry<dyn AnyResource<C>>, Diagnostic> {
         self.resources.get(name).ok_or_else(|| unknown("resource", name))
     }
@@ -74,12 +77,19 @@ impl<C> Registry<C> {
         self.data_sources.get(name).ok_or_else(|| unknown("data source", name))
     }
 
+    pub(super) fn list_resource(
+        &self,
+        name: &str,
+    ) -> Result<&Entry<dyn AnyListResource<C>>, Diagnostic> {
+        self.list_resources.get(name).ok_or_else(|| unknown("list resource", name))
+    }
+
     /// Two things of one kind and name: only one of them could ever be used.
     pub(super) fn check(&self) -> Diagnostics {
         let found = self.twice.iter().map(|name| {
             let detail = format!(
-                "Two resources or two data sources of this provider are named {name}. This is a \
-                 bug in the provider."
+                "Two resources, data sources or list resources of this provider are named {name}. \
+                 This is a bug in the provider."
             );
             Diagnostic::error("Name given twice", detail)
         });
@@ -115,11 +125,31 @@ impl<C> Entry<dyn AnyDataSource<C>> {
     }
 }
 
+impl<C> Entry<dyn AnyListResource<C>> {
+    pub(super) fn description(&self) -> &Description {
+        self.description.get_or_init(|| Description::new(self.behavior.schema(), None))
+    }
+}
+
 impl Description {
     fn new(schema: Schema, identity: Option<(IdentitySchema, Type)>) -> Self {
         let kind = schema.kind();
         Self { schema, kind, identity }
     }
+}
+
+/// Entries by their names. Names that are given twice are added to `twice`.
+fn by_name<T: ?Sized>(
+    entries: impl Iterator<Item = (&'static str, Entry<T>)>,
+    twice: &mut Vec<&'static str>,
+) -> BTreeMap<&'static str, Entry<T>> {
+    let mut by_name = BTreeMap::new();
+    for (name, entry) in entries {
+        if by_name.insert(name, entry).is_some() {
+            twice.push(name);
+        }
+    }
+    by_name
 }
 
 fn unknown(what: &str, name: &str) -> Diagnostic {

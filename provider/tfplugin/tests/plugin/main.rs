@@ -4,6 +4,7 @@
 
 mod client;
 mod handshake;
+mod list_resource;
 mod operations;
 mod program;
 mod state;

@@ -215,8 +215,8 @@ async fn unknown_resources_and_functions_get_a_diagnostic() {
     let open = wire::open_ephemeral_resource::Request::default();
     let newer = provider.open_ephemeral_resource(open).await.unwrap_err();
     assert_eq!(newer.code(), tonic::Code::Unimplemented);
-    let list = wire::list_resource::Request::default();
-    let newer = provider.list_resource(list).await.unwrap_err();
+    let action = wire::plan_action::Request::default();
+    let newer = provider.plan_action(action).await.unwrap_err();
     assert_eq!(newer.code(), tonic::Code::Unimplemented);
 }
 

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use tfplugin::{
     Attr, Attribute, AttributePath, Block, Change, Context, Convert, Creation, Diagnostic,
-    Diagnostics, ErasedDataSource, ErasedResource, Function, FunctionError, IdentityAttribute,
-    IdentitySchema, ImportId, MoveSource, NestedBlock, Parameter, Planned, Private, Proposal,
-    Provider, Resource, Schema, Signature, Stored, Type, Value,
+    Diagnostics, ErasedDataSource, ErasedListResource, ErasedResource, Function, FunctionError,
+    IdentityAttribute, IdentitySchema, ImportId, ListResource, Listed, MoveSource, NestedBlock,
+    Parameter, Planned, Private, Proposal, Provider, Query, Resource, Schema, Signature, Stored,
+    Type, Value,
 };
 
 #[tokio::main]
@@ -48,6 +49,10 @@ impl Provider for Probe {
 
     fn data_sources(&self) -> Vec<ErasedDataSource<String>> {
         Vec::new()
+    }
+
+    fn list_resources(&self) -> Vec<ErasedListResource<String>> {
+        vec![Things.into()]
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {
@@ -261,6 +266,50 @@ impl Resource for Thing {
 }
 
 /// Logs a call and its private state.
+/// As many objects as configured, whatever the limit is.
+struct Things;
+
+tfplugin::object! {
+    #[derive(Clone)]
+    struct Which {
+        count: i64,
+        /// What to report: `error`, `warning`, or `panic`.
+        report: Attr<String>,
+    }
+}
+
+impl ListResource for Things {
+    type Client = String;
+    type Config = Which;
+    type State = State;
+
+    fn type_name(&self) -> &'static str {
+        "probe_thing"
+    }
+
+    fn schema(&self) -> Schema {
+        let block = Block::new()
+            .attribute("count", Attribute::optional(Type::Number).default_value(3))
+            .attribute("report", Attribute::optional(Type::String).deprecated("Report less."));
+        Schema::new(0, block)
+    }
+
+    async fn list(&self, cx: &Context<String>, which: Which, query: Query) -> Vec<Listed<State>> {
+        match which.report.known().map(String::as_str) {
+            Some("error") => cx.report(Diagnostic::error("Not listed", "As configured.")),
+            Some("warning") => cx.report(Diagnostic::warning("Listed in part", "As configured.")),
+            Some(_) => panic!("not listed"),
+            None => {}
+        }
+        let listed = (1..=which.count).map(|id| Listed {
+            identity: Value::Map([("id".to_owned(), Value::String(id.to_string()))].into()),
+            display_name: format!("the thing {id}"),
+            state: query.with_state.then(|| blank(id.to_string()).state),
+        });
+        listed.collect()
+    }
+}
+
 fn called(operation: &str, private: &Writes) {
     tracing::info!("call: {operation} with {};", private.0);
 }
