@@ -33,6 +33,8 @@ pub enum LogGroupClass {
     InfrequentAccess,
     /// For AWS's own delivery: retention is forced and calls are rejected.
     Delivery,
+    /// Cheaper, with fewer features.
+    Essentials,
     /// One that AWS added after this was written.
     Other(String),
 }
@@ -45,6 +47,7 @@ impl LogGroupClass {
             None | Some("STANDARD") => Self::Standard,
             Some("INFREQUENT_ACCESS") => Self::InfrequentAccess,
             Some("DELIVERY") => Self::Delivery,
+            Some("ESSENTIALS") => Self::Essentials,
             Some(other) => Self::Other(other.to_owned()),
         }
     }
@@ -62,6 +65,7 @@ impl fmt::Display for LogGroupClass {
             Self::Standard => "STANDARD",
             Self::InfrequentAccess => "INFREQUENT_ACCESS",
             Self::Delivery => "DELIVERY",
+            Self::Essentials => "ESSENTIALS",
             Self::Other(other) => other,
         })
     }
@@ -81,7 +85,8 @@ impl FromStr for LogGroupClass {
 /// A text that names no class.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{text:?} is not a log group class: it must be one of STANDARD, INFREQUENT_ACCESS, DELIVERY"
+    "{text:?} is not a log group class: it must be one of STANDARD, INFREQUENT_ACCESS, DELIVERY, \
+     ESSENTIALS"
 )]
 pub struct UnknownLogGroupClass {
     text: String,

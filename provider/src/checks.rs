@@ -20,7 +20,7 @@ type Checked = Result<(), Diagnostic>;
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>
 const MAX_PATTERN_CHARACTERS: usize = 1024;
 const MAX_CRITERIA_CHARACTERS: usize = 2000;
-const SYSTEM_FIELDS: [&str; 2] = ["@aws.account", "@aws.region"];
+const SYSTEM_FIELDS: [&str; 3] = ["@aws.account", "@aws.region", "@source.log"];
 /// CloudTrail keeps 90 days of events.
 const FULL_REFRESH_AFTER_HOURS: RangeInclusive<i64> = 1..=720;
 const MAX_RETRIES: i64 = 1000;

@@ -143,7 +143,7 @@ fn rule(description: &str) -> Block {
         .attribute(
             "log_group_classes",
             names()
-                .describe("Classes: `STANDARD`, `INFREQUENT_ACCESS` or `DELIVERY`.")
+                .describe("Classes: `STANDARD`, `INFREQUENT_ACCESS`, `ESSENTIALS` or `DELIVERY`.")
                 .check_each(|class: &String| checks::log_group_class(class)),
         )
 }

@@ -592,7 +592,7 @@ fn without_what_it_is_about_is_an_error_on_its_line() {
                 ("distribution", "\"Random\""),
                 ("apply_on_transformed_logs", "true"),
                 ("field_selection_criteria", "\"x\""),
-                ("emit_system_fields", "[\"@aws.region\"]"),
+                ("emit_system_fields", "[\"@aws.account\", \"@aws.region\", \"@source.log\"]"),
                 ("replace_destination_arns", "[]"),
                 ("grant_invoke", "true"),
                 ("on_conflict", "\"skip\""),

@@ -161,7 +161,7 @@ fn what_is_wrong_is_named() {
     check(
         &rule("{\"log_group_classes\":[\"COLD\"]}"),
         "select[0].log_group_classes: \"COLD\" is not a log group class: it must be one of \
-         STANDARD, INFREQUENT_ACCESS, DELIVERY",
+         STANDARD, INFREQUENT_ACCESS, DELIVERY, ESSENTIALS",
     );
     let error = parse(&rule("{\"name_regex\":\"(\"}")).unwrap_err().to_string();
     assert!(error.starts_with("select[0].name_regex: regex parse error:"), "{error}");
@@ -207,8 +207,10 @@ fn names() -> impl Strategy<Value = Option<BTreeSet<String>>> {
 fn rule() -> impl Strategy<Value = Rule> {
     let tags = prop::collection::btree_map("[\\p{L} @:]{1,5}", "[\\p{L}*=+ ]{0,5}", 1..4);
     let tags = tags.prop_map(|tags: BTreeMap<_, _>| TagFilter::parse(tags).unwrap());
-    let classes =
-        prop::sample::subsequence(vec!["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"], 0..3);
+    let classes = prop::sample::subsequence(
+        vec!["STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"],
+        0..4,
+    );
     let classes = classes.prop_map(|all| all.into_iter().map(str::to_owned).collect());
     let rule = (
         names(),

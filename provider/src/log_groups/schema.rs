@@ -47,8 +47,8 @@ fn computed(block: Block) -> Block {
             "log_groups",
             Attribute::computed(Type::map(found())).describe(
                 "The selected log groups by name. `log_group_class` is `STANDARD`, \
-                 `INFREQUENT_ACCESS` or `DELIVERY`; `retention_in_days` is 0 if events never \
-                 expire; `retention_policy_name` is the account-level retention policy that sets \
+                 `INFREQUENT_ACCESS`, `ESSENTIALS` or `DELIVERY`; `retention_in_days` is 0 if \
+                 events never expire; `retention_policy_name` is the account-level retention policy that sets \
                  it, or null; `stored_bytes` is the size that AWS last reported; `creation_time` is \
                  UTC, for example `2026-01-31T09:30:00.000Z`; `subscription_filters` is null \
                  unless `include_subscription_filters` is set.",

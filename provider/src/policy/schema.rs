@@ -181,7 +181,7 @@ fn subscription(block: Block) -> Block {
             Attribute::optional(Type::set(Type::String))
                 .describe(
                     "System fields to add to the forwarded events: `@aws.account`, \
-                     `@aws.region`.",
+                     `@aws.region`, `@source.log`.",
                 )
                 .check_each(|field: &String| checks::system_field(field)),
         )
