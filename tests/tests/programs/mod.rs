@@ -152,6 +152,7 @@ scenarios! {
             a_generated_configuration_writes_nothing_and_then_plans_empty;
         query:
             the_readme_moves_an_existing_account,
+            what_is_not_alike_is_planned_and_all_else_stays_as_it_is,
             an_account_of_thousands_of_log_groups_is_queried_up_to_the_limit,
             the_page_of_the_list_says_what_the_provider_says,
             another_account_is_queried_and_imported_through_its_role,

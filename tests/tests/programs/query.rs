@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::fault_proxy::AwsError;
-use logagg_e2e::simulator::{Role, Simulator};
+use logagg_e2e::simulator::{Filter, Role, Simulator};
 use logagg_e2e::terraform::Run;
 use logagg_e2e::workspace;
 use serde_json::Value;
@@ -71,6 +71,52 @@ pub(crate) fn the_readme_moves_an_existing_account() {
     let resources = state["values"]["root_module"]["resources"].as_array().unwrap();
     let names: BTreeSet<_> = resources.iter().map(|one| one["values"]["name"].as_str()).collect();
     assert_eq!(names, SHIPPERS.into_iter().map(Some).collect());
+}
+
+pub(crate) fn what_is_not_alike_is_planned_and_all_else_stays_as_it_is() {
+    let groups =
+        ["/app/1", "/app/2", "/app/3", "/app/4", "/app/5", "/app/6", "/app/7", "/aws/lambda/other"];
+    let scene = Scene::simulated(Simulator::builder(), &groups);
+    let here = scene.simulator.as_ref().unwrap().region(SIMULATED_ACCOUNT, REGION);
+    let role_arn = Some(format!("arn:aws:iam::{SIMULATED_ACCOUNT}:role/cwl"));
+    let stream = here.add_stream("logs", &[]);
+    let to =
+        |name: &str, function: &str| Filter::named(name, &scene.account.function_arn(function));
+    let fields = vec!["@aws.account".to_owned(), "@source.log".to_owned()];
+    for (group, filter) in [
+        // A forwarder that was deleted, under a name that has to be escaped.
+        ("/app/1", to("My Forwarder (v1.2) ${x} %{y} \"é\"", "gone")),
+        ("/app/2", Filter { role_arn, ..Filter::named("kinesis", &stream) }),
+        ("/app/3", Filter { emit_system_fields: fields, ..to("fields", "shipper") }),
+        ("/app/4", to("mixed", "shipper")),
+        ("/app/5", to("mixed", "shipper")),
+        ("/app/6", to("mixed", "shipper").pattern("ERROR")),
+        ("/app/7", to("mixed", "elsewhere")),
+        ("/aws/lambda/other", to("loop", "other")),
+    ] {
+        here.change_group(group, |it| it.filters.insert(filter.name.clone(), filter));
+    }
+    scene.configuration("");
+    let (query, commands) = section();
+    scene.terraform.write("account.tfquery.hcl", &query).unwrap();
+    scene.proxy.forget_calls();
+    let [query, plan, apply] = &commands[..] else { panic!("{commands:?}") };
+    says(&run(&scene, query), "mixed: 3 log groups to arn:aws:lambda:");
+    let planned = run(&scene, plan);
+    says(&planned, "Plan: 5 to import, 0 to add, 5 to change, 0 to destroy.");
+    says(&planned, "\"differs (filter_pattern)\" -> \"active\"");
+    says(&planned, "loop: the destination itself writes to this log group");
+    says(&planned, "Warning: Destination not found: function gone");
+    run(&scene, apply);
+    let written = |operation: &str, group: &str| (operation.to_owned(), group.to_owned());
+    assert_eq!(
+        scene.writes(),
+        [
+            written("DeleteSubscriptionFilter", "/aws/lambda/other"),
+            written("PutSubscriptionFilter", "/app/6"),
+        ]
+    );
+    scene.plan_is_empty();
 }
 
 pub(crate) fn an_account_of_thousands_of_log_groups_is_queried_up_to_the_limit() {
