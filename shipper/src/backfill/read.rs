@@ -79,7 +79,8 @@ struct Found<'a> {
     message: &'a RawValue,
 }
 
-/// The log groups with this prefix.
+/// A page of the log groups with this prefix. A token that repeats is an error: the rest of them
+/// would be missing.
 pub(crate) async fn log_groups(
     aws: &Aws,
     prefix: &str,
@@ -94,6 +95,11 @@ pub(crate) async fn log_groups(
         aws.call(Service::CloudWatchLogs, None, DESCRIBE, &input, timeout).await
     })
     .await?;
+    let next = described.next_token.filter(|next| !next.is_empty());
+    if next.is_some() && next.as_deref() == token {
+        let (service, problem) = (Service::CloudWatchLogs, Problem::Unreadable);
+        return Err(AwsError { service, operation: DESCRIBE, problem });
+    }
     let groups = described.log_groups.into_iter().map(|group| LogGroup {
         name: group.log_group_name,
         created: SystemTime::UNIX_EPOCH + Duration::from_millis(group.creation_time),
@@ -103,7 +109,7 @@ pub(crate) async fn log_groups(
         stored_bytes: group.stored_bytes,
         class: group.log_group_class.unwrap_or_else(|| "STANDARD".to_owned()),
     });
-    Ok(Groups { groups: groups.collect(), next: described.next_token })
+    Ok(Groups { groups: groups.collect(), next })
 }
 
 /// A page of the log events of a log group in a window, of at most `limit`. Counts attempts.

@@ -206,8 +206,8 @@ impl Planning<'_> {
             let named = page.groups.into_iter().filter(|group| wanted.contains(&*group.name));
             found.extend(named.map(|group| (group.name.clone(), group)));
             match page.next {
-                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
-                _ => return Ok(found),
+                Some(next) => token = Some(next),
+                None => return Ok(found),
             }
         }
     }
@@ -220,10 +220,10 @@ impl Planning<'_> {
             if let Some(first) = page.groups.into_iter().next() {
                 return Ok(Some(first).filter(|group| group.name == name));
             }
-            if page.next.is_none() || page.next == token {
-                return Ok(None);
+            match page.next {
+                Some(next) => token = Some(next),
+                None => return Ok(None),
             }
-            token = page.next;
         }
     }
 
@@ -250,12 +250,12 @@ impl Planning<'_> {
                 }
             }
             match page.next {
-                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
-                _ if is_any => {
+                Some(next) => token = Some(next),
+                None if is_any => {
                     self.complete();
                     return Ok(());
                 }
-                _ => return Err(BackfillError::NothingMatches(prefix.to_owned())),
+                None => return Err(BackfillError::NothingMatches(prefix.to_owned())),
             }
         }
     }

@@ -106,6 +106,27 @@ fn error(invoked: &Invoked) -> String {
 }
 
 #[test]
+fn a_listing_that_does_not_go_on_is_an_error_and_not_the_whole() {
+    let storage = Storage::start();
+    let names: Vec<String> = (0..60).map(|number| format!("/app/{number:02}")).collect();
+    storage.log_groups(|groups| {
+        names.iter().for_each(|name| groups.create(name, (hour(20), "STANDARD", 0), Vec::new()));
+        groups.is_stuck = true;
+    });
+    let bulk = Bulk::start();
+    let config = config(&storage, &json!({"search": bulk.config()}));
+    let mut lambda = Lambda::start_with_aws(&config, &storage.url());
+    for which in [json!({"log_group_prefix": "/app/"}), json!({"log_groups": names})] {
+        let mut fields = json!({"from": rfc3339(hour(12)), "dry_run": true});
+        fields.as_object_mut().unwrap().extend(which.as_object().unwrap().clone());
+        let planned = request(&mut lambda, &fields);
+        let error = error(&planned);
+        assert!(error.contains("DescribeLogGroups"), "{error}");
+        assert_eq!(planned.summary["backfill"]["complete"], false);
+    }
+}
+
+#[test]
 fn every_log_event_of_the_window_is_delivered_once() {
     let (bulk, storage) = (Bulk::start(), account());
     storage.log_groups(|groups| (groups.page_size, groups.has_empty_pages) = (2, true));

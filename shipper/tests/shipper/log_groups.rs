@@ -2,7 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>
 //! has the inconvenient parts: both times are inclusive, a page without log events can have a token,
-//! a token expires, the order is not promised, and more than 5 calls a second are refused.
+//! and a token expires after a day. Of the errors that the page lists, only
+//! `InvalidParameterException` is about a token.
 
 use std::collections::BTreeMap;
 
@@ -39,6 +40,9 @@ pub(crate) struct LogGroups {
     /// Tokens from before this number have expired.
     pub(crate) oldest_token: usize,
     tokens: usize,
+    /// Whether DescribeLogGroups gives the same page and token again and again, as a faulty
+    /// endpoint may: no document of AWS's excludes it.
+    pub(crate) is_stuck: bool,
     /// The window of each call.
     pub(crate) windows: Vec<(u64, u64)>,
 }
@@ -50,6 +54,7 @@ impl Default for LogGroups {
             page_size: 10_000,
             has_empty_pages: false,
             oldest_token: 0,
+            is_stuck: false,
             tokens: 0,
             windows: Vec::new(),
         }
@@ -78,7 +83,7 @@ impl LogGroups {
         if !(1..=50).contains(&limit) {
             return Err("a limit over 50");
         }
-        let after = input["nextToken"].as_str().unwrap_or_default();
+        let after = input["nextToken"].as_str().filter(|_| !self.is_stuck).unwrap_or_default();
         let mut groups = self
             .groups
             .iter()
