@@ -4,7 +4,7 @@ use tfplugin::{Convert, FunctionError, Value};
 /// An argument of this type.
 pub(super) fn argument<T: Convert>(index: usize, value: Option<Value>) -> Result<T, FunctionError> {
     let value = value.unwrap_or(Value::Null);
-    T::from_value(value).map_err(|error| FunctionError::on(index, error.to_string()))
+    T::from_value(value).map_err(|error| FunctionError::of_value(index, &error))
 }
 
 /// The first argument, a policy's document.

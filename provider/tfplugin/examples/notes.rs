@@ -85,7 +85,7 @@ impl Function for TitleOf {
 
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
         let texts = arguments.into_iter().map(String::from_value).collect::<Result<Vec<_>, _>>();
-        let text = texts.map_err(|error| FunctionError::on(0, error.to_string()))?.join(" ");
+        let text = texts.map_err(|error| FunctionError::of_value(0, &error))?.join(" ");
         let words = text.split(|letter: char| !letter.is_alphanumeric());
         let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
         if words.is_empty() {

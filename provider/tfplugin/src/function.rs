@@ -84,8 +84,8 @@ impl FunctionError {
         Self { text: text.into(), argument: Some(argument) }
     }
 
-    /// An error about a value of an argument.
-    pub(crate) fn of_value(argument: usize, error: &ValueError) -> Self {
+    /// An argument whose value does not fit, counted from 0.
+    pub fn of_value(argument: usize, error: &ValueError) -> Self {
         Self::on(argument, error.to_string())
     }
 

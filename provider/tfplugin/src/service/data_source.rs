@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::WriteOnly;
-use crate::service::{Held, Service, diagnostics_to_wire, guard};
+use crate::service::{Held, Service, described_to_wire, guard};
 
 impl<P: Provider> Service<P> {
     pub(super) async fn validate_data_source_config(
@@ -57,12 +57,7 @@ impl<P: Provider> Service<P> {
         name: &str,
         diagnostics: Diagnostics,
     ) -> Vec<wire::Diagnostic> {
-        let entry = self.registry.data_source(name).ok().filter(|_| !diagnostics.is_empty());
-        let block = entry.and_then(|entry| {
-            // The schema, also where the provider panics in making it.
-            guard::call(|| Ok(entry.description().schema.block())).ok()
-        });
-        diagnostics_to_wire(diagnostics, block)
+        described_to_wire(diagnostics, || Ok(self.registry.data_source(name)?.description()))
     }
 }
 

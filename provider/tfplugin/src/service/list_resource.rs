@@ -6,7 +6,7 @@ use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::WriteOnly;
 use crate::service::registry::Description;
-use crate::service::{Held, Service, diagnostics_to_wire, guard};
+use crate::service::{Held, Service, described_to_wire, guard};
 use crate::value::Value;
 use wire::list_resource::Event;
 
@@ -63,11 +63,7 @@ impl<P: Provider> Service<P> {
         name: &str,
         diagnostics: Diagnostics,
     ) -> Vec<wire::Diagnostic> {
-        let entry = self.registry.list_resource(name).ok().filter(|_| !diagnostics.is_empty());
-        // The schema, also where the provider panics in making it.
-        let block =
-            entry.and_then(|entry| guard::call(|| Ok(entry.description().schema.block())).ok());
-        diagnostics_to_wire(diagnostics, block)
+        described_to_wire(diagnostics, || Ok(self.registry.list_resource(name)?.description()))
     }
 }
 

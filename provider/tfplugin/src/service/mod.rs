@@ -29,7 +29,7 @@ use crate::proto::tfplugin5::{self as wire};
 use crate::provider::Provider;
 use crate::schema::{Block, Schema};
 use crate::wire as to_wire;
-use registry::Registry;
+use registry::{Description, Registry};
 
 /// A provider and its configuration.
 pub(crate) struct Service<P: Provider> {
@@ -103,6 +103,16 @@ impl<P: Provider> Service<P> {
             }
         }
     }
+}
+
+/// The diagnostics of what is described so, with paths as far as Terraform can resolve them. The
+/// provider can panic in making its schema, too.
+fn described_to_wire<'d>(
+    diagnostics: Diagnostics,
+    describe: impl FnOnce() -> Result<&'d Description, Diagnostic>,
+) -> Vec<wire::Diagnostic> {
+    let description = if diagnostics.is_empty() { None } else { guard::call(describe).ok() };
+    diagnostics_to_wire(diagnostics, description.map(|it| it.schema.block()))
 }
 
 /// The diagnostics of a block of this schema, in the plugin protocol.

@@ -1,13 +1,12 @@
 //! Validate, read, plan and apply.
 
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::erased::{AnyResource, RawPrior, RawStored};
+use crate::erased::{RawPrior, RawStored};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
-use crate::schema::{Block, WriteOnly};
+use crate::schema::WriteOnly;
 use crate::service::operation::Encoded;
-use crate::service::registry::Entry;
-use crate::service::{Held, Service, diagnostics_to_wire, guard};
+use crate::service::{Held, Service, described_to_wire, guard};
 use crate::value::Value;
 use crate::wire as to_wire;
 
@@ -203,21 +202,14 @@ impl<P: Provider> Service<P> {
         }
     }
 
-    /// The diagnostics of a resource, with paths as far as Terraform can resolve them.
+    /// The diagnostics of a resource.
     pub(super) fn wire_diagnostics(
         &self,
         name: &str,
         diagnostics: Diagnostics,
     ) -> Vec<wire::Diagnostic> {
-        let entry = self.registry.resource(name).ok();
-        let block = entry.filter(|_| !diagnostics.is_empty()).and_then(described);
-        diagnostics_to_wire(diagnostics, block)
+        described_to_wire(diagnostics, || Ok(self.registry.resource(name)?.description()))
     }
-}
-
-/// The schema, also where the provider panics in making it.
-fn described<C>(entry: &Entry<dyn AnyResource<C>>) -> Option<&Block> {
-    guard::call(|| Ok(entry.description().schema.block())).ok()
 }
 
 fn nothing_created(name: &str) -> Diagnostic {

@@ -74,8 +74,8 @@ impl Function for Shout {
 
     fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
         let words = arguments.into_iter().next().unwrap_or(Value::Null);
-        let words = Vec::<String>::from_value(words)
-            .map_err(|error| FunctionError::on(0, error.to_string()))?;
+        let words =
+            Vec::<String>::from_value(words).map_err(|error| FunctionError::of_value(0, &error))?;
         assert!(!words.is_empty(), "nothing to shout");
         Ok(words.join(" ").to_uppercase().into_value())
     }
@@ -265,7 +265,6 @@ impl Resource for Thing {
     }
 }
 
-/// Logs a call and its private state.
 /// As many objects as configured, whatever the limit is.
 struct Things;
 
@@ -310,6 +309,7 @@ impl ListResource for Things {
     }
 }
 
+/// Logs a call and its private state.
 fn called(operation: &str, private: &Writes) {
     tracing::info!("call: {operation} with {};", private.0);
 }
