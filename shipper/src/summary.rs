@@ -362,6 +362,6 @@ fn whole_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok,
     time.as_secs().serialize(serializer)
 }
 
-fn is_zero(number: &usize) -> bool {
+pub(crate) fn is_zero(number: &usize) -> bool {
     *number == 0
 }

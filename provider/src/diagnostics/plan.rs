@@ -186,18 +186,15 @@ pub(crate) fn not_forwarded(gaps: &BTreeMap<i64, Vec<String>>) -> Diagnostic {
         .flat_map(|(since, names)| names.iter().map(|name| (*since, name)))
         .map(|(since, name)| format!("{name} since {}", rfc3339(since)))
         .collect();
-    let by_time = gaps.iter().map(|(since, names)| (*since, names.clone()));
-    let (mut requests, rest): (Vec<_>, Vec<_>) =
-        by_time.enumerate().partition(|(place, _)| place + 1 < REQUESTS);
-    let rest: Option<(i64, Vec<String>)> =
-        rest.into_iter().map(|(_, request)| request).reduce(|mut first, (_, names)| {
-            first.1.extend(names);
-            first
-        });
-    requests.extend(rest.map(|rest| (REQUESTS, rest)));
-    let requests: Vec<String> = requests
+    let mut by_time: Vec<(i64, Vec<String>)> =
+        gaps.iter().map(|(since, names)| (*since, names.clone())).collect();
+    let rest = by_time.split_off(by_time.len().min(REQUESTS));
+    if let Some((_, last)) = by_time.last_mut() {
+        last.extend(rest.into_iter().flat_map(|(_, names)| names));
+    }
+    let requests: Vec<String> = by_time
         .into_iter()
-        .map(|(_, (since, names))| {
+        .map(|(since, names)| {
             let from = rfc3339(since);
             format!("  {}", json!({"logagg": "backfill", "log_groups": names, "from": from}))
         })

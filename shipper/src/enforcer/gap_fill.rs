@@ -12,12 +12,7 @@ use super::summary::{Counts, Warnings};
 use crate::aws::Service;
 use crate::backfill::plan::OLDEST_ACCEPTED;
 use crate::event::Slice;
-use crate::undelivered::rfc3339;
-
-/// The longest delay of a message.
-///
-/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
-const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
+use crate::undelivered::{queue, rfc3339};
 
 /// Which gaps are filled.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +46,7 @@ impl GapFill {
         let created = SystemTime::UNIX_EPOCH + since_1970;
         let from = created.checked_sub(OLDEST_ACCEPTED).unwrap_or(SystemTime::UNIX_EPOCH);
         let slice = Slice::new(&group.name, from, now + self.margin, &[]);
-        let delay = (2 * self.margin).min(LONGEST_DELAY);
+        let delay = (2 * self.margin).min(queue::LONGEST_DELAY);
         let input = json!({
             "QueueUrl": self.queue_url, "MessageBody": slice.message(),
             "DelaySeconds": delay.as_secs(),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::metrics::{Line, Unit};
+use crate::summary::is_zero;
 
 /// The maximum number of named log groups, failures or warnings; all of them are counted.
 const MOST_NAMED: usize = 20;
@@ -245,10 +246,6 @@ impl Summary {
         });
         creations.into_iter().chain(sweep).collect()
     }
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 fn counted(name: &str, number: usize) -> (String, Unit, Value) {

@@ -59,10 +59,6 @@ impl BackfillRequest {
                  \"to\", \"destinations\" (a list of names), \"dry_run\" and \"after\"",
             )
         })?;
-        let time = |text: Option<String>, missing, no_time| match text {
-            Some(text) => parse_time(&text).map(Some).ok_or(invalid(no_time)),
-            None => missing,
-        };
         let log_groups = match (fields.log_groups, fields.log_group_prefix) {
             (Some(mut names), None) if !names.is_empty() => {
                 names.sort();
@@ -82,17 +78,19 @@ impl BackfillRequest {
                 "\"destinations\" is empty; remove it to send to all destinations",
             ));
         }
-        let from = time(
-            fields.from,
-            Err(invalid("\"from\" is missing: the time of the oldest log events to forward")),
-            "\"from\" is not a time such as \"2026-11-29T10:00:00Z\"",
-        )?;
-        let to =
-            time(fields.to, Ok(None), "\"to\" is not a time such as \"2026-11-29T10:00:00Z\"")?;
+        let from = fields.from.ok_or_else(|| {
+            invalid("\"from\" is missing: the time of the oldest log events to forward")
+        })?;
+        let from = parse_time(&from)
+            .ok_or_else(|| invalid("\"from\" is not a time such as \"2026-11-29T10:00:00Z\""))?;
+        let to = fields.to.map(|to| {
+            parse_time(&to)
+                .ok_or_else(|| invalid("\"to\" is not a time such as \"2026-11-29T10:00:00Z\""))
+        });
         Ok(Self {
             log_groups,
-            from: from.unwrap_or(SystemTime::UNIX_EPOCH),
-            to,
+            from,
+            to: to.transpose()?,
             destinations: fields.destinations.unwrap_or_default(),
             dry_run: fields.dry_run,
             after: fields.after,

@@ -24,7 +24,7 @@ pub const MAX_MESSAGE_BYTES: u64 = 1024 * 1024;
 /// The longest delay of a message.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html>
-const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
+pub const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// The body of a message that points to an object, in the form of an S3 notification. The key is
 /// encoded as S3 does.
