@@ -1,5 +1,6 @@
 //! An AWS account of one's own: one for each test, so that tests run side by side.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, anyhow};
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::api::Api;
 pub use crate::aws::{REGION, Refusal};
 use crate::cloudwatch::CloudWatchLogs;
-use crate::lambda::Lambda;
+use crate::lambda::{Function, Lambda};
 use crate::ministack::Ministack;
 use crate::moto::Moto;
 
@@ -81,6 +82,15 @@ impl Account {
     /// # Errors
     /// When it cannot be created.
     pub fn queue(&self, name: &str) -> anyhow::Result<(String, String)> {
+        // Longer than any function of the tests takes.
+        self.queue_with(name, &json!({"VisibilityTimeout": "60"}))
+    }
+
+    /// The same with these attributes.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn queue_with(&self, name: &str, attributes: &Value) -> anyhow::Result<(String, String)> {
         let call = |operation: &str, input: &Value| {
             let answer = self.api().json("sqs", &format!("AmazonSQS.{operation}"), input)?;
             answer.map_err(|refusal| anyhow!("{operation} {name}: {refusal:?}"))
@@ -88,13 +98,29 @@ impl Account {
         let text = |value: &Value| {
             value.as_str().map(str::to_owned).with_context(|| format!("{name}: no text in {value}"))
         };
-        // Longer than any function of the tests takes.
-        let attributes = json!({"VisibilityTimeout": "60"});
         let queue = call("CreateQueue", &json!({"QueueName": name, "Attributes": attributes}))?;
         let url = text(&queue["QueueUrl"])?;
         let input = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
         let attributes = call("GetQueueAttributes", &input)?;
         Ok((url, text(&attributes["Attributes"]["QueueArn"])?))
+    }
+
+    /// Creates a function of logagg, which knows where AWS is, with this configuration. The answer
+    /// is its ARN.
+    ///
+    /// # Errors
+    /// As [`Lambda::create`].
+    pub fn deploy(
+        &self,
+        name: &str,
+        program: &Path,
+        config: &Value,
+        timeout_seconds: u32,
+    ) -> anyhow::Result<String> {
+        let environment =
+            [("LOGAGG_CONFIG", config.to_string()), ("AWS_ENDPOINT_URL", self.endpoint.clone())];
+        let function = Function { name, program, environment: &environment, timeout_seconds };
+        self.lambda().create(&function)
     }
 
     /// The ARN a function of this name has, whether or not it exists.

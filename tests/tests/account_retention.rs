@@ -4,11 +4,10 @@
 use std::time::{Duration, SystemTime};
 
 use logagg_e2e::account::REGION;
-use logagg_e2e::binaries::Binaries;
-use logagg_e2e::function::Function;
 use logagg_e2e::simulator::{Region, RetentionPolicy, Simulator};
 use serde_json::json;
 
+use crate::enforcer::enforcer;
 use crate::scene::{SIMULATED_ACCOUNT, Scene, entry, says};
 
 fn scene(groups: &[&str]) -> Scene {
@@ -118,16 +117,7 @@ fn the_enforcer_leaves_the_retention_of_a_governed_log_group() {
         keep("new").prefix("/app/a").new_only(SystemTime::now()),
     ]);
     here(&scene).add_groups_named(["/app/kept", "/app/other"]);
-    let config = json!({"policies": [document], "requests_per_second": 50});
-    let environment = [
-        ("LOGAGG_CONFIG", config.to_string()),
-        ("AWS_ENDPOINT_URL", simulator.endpoint()),
-        ("AWS_REGION", REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", SIMULATED_ACCOUNT.to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-    ];
-    let arn = format!("arn:aws:lambda:{REGION}:{SIMULATED_ACCOUNT}:function:enforcer");
-    let enforcer = Function::start(&Binaries::shared().enforcer, &arn, &environment).unwrap();
+    let enforcer = enforcer(simulator, &[document]);
     enforcer.invoke(&json!({"logagg": "sweep"})).unwrap().unwrap();
     assert_eq!(own_retention(&scene, "/app/kept"), None);
     assert_eq!(own_retention(&scene, "/app/other"), Some(30));

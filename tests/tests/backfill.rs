@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
-use logagg_e2e::lambda::Function;
 use logagg_e2e::ministack::Ministack;
 use logagg_e2e::search::Search;
 use logagg_e2e::{wait, workspace};
@@ -36,16 +35,8 @@ impl Stack {
             }},
             "accepted_risks": ["no_undelivered_storage"],
         });
-        let deploy = |name, config: &Value| {
-            let environment = [
-                ("LOGAGG_CONFIG", config.to_string()),
-                ("AWS_ENDPOINT_URL", account.endpoint().to_owned()),
-            ];
-            let program = &Binaries::shared().shipper;
-            let function =
-                Function { name, program, environment: &environment, timeout_seconds: 20 };
-            account.lambda().create(&function).unwrap()
-        };
+        let program = &Binaries::shared().shipper;
+        let deploy = |name, config: &Value| account.deploy(name, program, config, 20).unwrap();
         let shipper_arn = deploy(SHIPPER, &config);
         config["backfill"] = json!({
             "queue_url": queue_url, "requests_per_second": 100, "ingestion_lag_s": 0,
@@ -95,18 +86,7 @@ fn what_a_log_group_had_before_its_filter_arrives() {
             "queue_url": stack.queue_url, "destination_arn": stack.shipper_arn, "margin_s": 1,
         },
     });
-    account
-        .lambda()
-        .create(&Function {
-            name: "enforcer",
-            program: &Binaries::shared().enforcer,
-            environment: &[
-                ("LOGAGG_CONFIG", config.to_string()),
-                ("AWS_ENDPOINT_URL", account.endpoint().to_owned()),
-            ],
-            timeout_seconds: 20,
-        })
-        .unwrap();
+    account.deploy("enforcer", &Binaries::shared().enforcer, &config, 20).unwrap();
 
     account.logs().create_group("/app/new").unwrap();
     stack.write("/app/new", "before the filter");

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::function::Function;
-use logagg_e2e::lambda::Function as Deployed;
 use logagg_e2e::ministack::Ministack;
 use logagg_e2e::simulator::{Class, DeliveryStream, Filter, Group, Pipe, Refusal, Role, Simulator};
 use logagg_e2e::wait;
@@ -14,7 +13,7 @@ use serde_json::{Value, json};
 use crate::scene::{NAME, PROVIDER, SIMULATED_ACCOUNT, Scene};
 
 /// An enforcer at work in a simulator with these policies' documents.
-fn enforcer(simulator: &Simulator, documents: &[Value]) -> Function {
+pub(crate) fn enforcer(simulator: &Simulator, documents: &[Value]) -> Function {
     let config = json!({"policies": documents, "requests_per_second": 50});
     let environment = [
         ("LOGAGG_CONFIG", config.to_string()),
@@ -227,19 +226,8 @@ fn a_sweep_continues_in_further_invocations_until_it_is_finished() {
         "retention_in_days": 30, "select": [{"name_prefixes": ["/app/"]}],
     });
     let config = json!({"policies": [document], "requests_per_second": 10});
-    account
-        .lambda()
-        .create(&Deployed {
-            name: "enforcer",
-            program: &Binaries::shared().enforcer,
-            environment: &[
-                ("LOGAGG_CONFIG", config.to_string()),
-                ("AWS_ENDPOINT_URL", account.endpoint().to_owned()),
-            ],
-            // Two seconds of it are for log groups.
-            timeout_seconds: 8,
-        })
-        .unwrap();
+    // Two seconds of its timeout are for log groups.
+    account.deploy("enforcer", &Binaries::shared().enforcer, &config, 8).unwrap();
     let first = account.lambda().invoke("enforcer", &json!({"logagg": "sweep"})).unwrap();
     assert_eq!(first["end"], "continued", "{first}");
     let lines = || account.logs().events("/aws/lambda/enforcer").unwrap().join("\n");

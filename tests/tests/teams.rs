@@ -3,10 +3,9 @@
 
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
-use logagg_e2e::lambda::Function;
 use logagg_e2e::ministack::Ministack;
 use logagg_e2e::search::Search;
-use logagg_e2e::{wait, workspace};
+use logagg_e2e::{progress, wait, workspace};
 use serde_json::{Value, json};
 
 const BUCKET: &str = "undelivered";
@@ -31,28 +30,20 @@ fn configuration(guide: &str, account: &Account) -> String {
         .replace("\"logs-lambda-", &index)
 }
 
-fn deploy(account: &Account, name: &str, config: &Value) -> String {
-    let binaries = Binaries::shared();
-    let program = if name == "enforcer" { &binaries.enforcer } else { &binaries.shipper };
-    let environment = [
-        ("LOGAGG_CONFIG", config.to_string()),
-        ("AWS_ENDPOINT_URL", account.endpoint().to_owned()),
-    ];
-    let function = Function { name, program, environment: &environment, timeout_seconds: 60 };
-    account.lambda().create(&function).unwrap()
-}
-
 #[test]
 fn the_log_events_of_two_teams_are_where_the_guide_has_them() {
     let guide = std::fs::read_to_string(workspace::root().join("docs/guides/routes.md")).unwrap();
-    let account = Account::new(Ministack::shared());
+    // ministack ends the running functions of a name in all accounts when one of them is configured.
+    let aws = Ministack::start(&progress::to_stderr).unwrap();
+    let account = Account::new(&aws);
     let logs = account.logs();
     account.api().create_bucket(BUCKET).unwrap().unwrap();
     let search = json!({
         "type": "elasticsearch", "url": Search::shared().endpoint(), "index": format!("logs-{}", account.id()),
     });
     let before = json!({"destinations": {"search": search}, "undelivered": {"bucket": BUCKET}});
-    let shipper_arn = deploy(&account, "shipper", &before);
+    let binaries = Binaries::shared();
+    let shipper_arn = account.deploy("shipper", &binaries.shipper, &before, 60).unwrap();
     let policy = json!({
         "version": 1, "name": "ship", "region": REGION, "account_id": account.id(),
         "destination_arn": shipper_arn, "filter_name": "ship",
@@ -60,7 +51,7 @@ fn the_log_events_of_two_teams_are_where_the_guide_has_them() {
     });
     let table = json!({"bucket": BUCKET, "keys": ["team"]});
     let config = json!({"policies": [policy], "requests_per_second": 50, "tag_table": table});
-    deploy(&account, "enforcer", &config);
+    account.deploy("enforcer", &binaries.enforcer, &config, 60).unwrap();
 
     let lines = commands(&guide, "log");
     assert_eq!(lines.len(), 4, "{lines:?}");

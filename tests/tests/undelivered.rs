@@ -19,8 +19,6 @@ use serde_json::{Value, json};
 
 use crate::stack;
 
-const SHIPPER: &str = "shipper";
-
 /// The role of every function in the tests.
 const ROLE: &str = "shipper";
 
@@ -47,20 +45,10 @@ impl Stack {
         let index = format!("undelivered-{}", account.id());
         let bucket = format!("undelivered-{}", account.id());
         account.api().create_bucket(&bucket).unwrap().unwrap();
-        let queue = |name: &str, attributes: Value| {
-            let input = json!({"QueueName": name, "Attributes": attributes});
-            let queue =
-                account.api().json("sqs", "AmazonSQS.CreateQueue", &input).unwrap().unwrap();
-            let url = queue["QueueUrl"].as_str().unwrap().to_owned();
-            let input = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
-            let attributes = account.api().json("sqs", "AmazonSQS.GetQueueAttributes", &input);
-            let attributes = attributes.unwrap().unwrap();
-            (url, attributes["Attributes"]["QueueArn"].as_str().unwrap().to_owned())
-        };
-        let (_, dead_arn) = queue("undelivered-dead", json!({}));
+        let (_, dead_arn) = account.queue_with("undelivered-dead", &json!({})).unwrap();
         let redrive = json!({"deadLetterTargetArn": dead_arn, "maxReceiveCount": 400});
         let attributes = json!({"VisibilityTimeout": "900", "RedrivePolicy": redrive.to_string()});
-        let (queue_url, queue_arn) = queue("undelivered", attributes);
+        let (queue_url, queue_arn) = account.queue_with("undelivered", &attributes).unwrap();
         Self { account, index, bucket, queue_url, queue_arn }
     }
 
@@ -84,6 +72,12 @@ impl Stack {
         [("LOGAGG_CONFIG", self.config(url)), ("AWS_ENDPOINT_URL", endpoint)]
     }
 
+    /// The function's name. ministack ends the running functions of a name in all accounts when one
+    /// of them is configured.
+    fn function(&self) -> String {
+        format!("shipper-{}", self.account.id())
+    }
+
     /// Creates the function, which ships to a search server at `url`.
     fn deploy(&self, url: &str) {
         self.deploy_with(&self.environment(url));
@@ -93,7 +87,7 @@ impl Stack {
         self.account
             .lambda()
             .create(&Function {
-                name: SHIPPER,
+                name: &self.function(),
                 program: &Binaries::shared().shipper,
                 environment,
                 timeout_seconds: 20,
@@ -108,13 +102,13 @@ impl Stack {
 
     fn configure_with(&self, environment: &[(&str, String)]) {
         let variables: BTreeMap<_, _> = environment.iter().cloned().collect();
-        let path = format!("/2015-03-31/functions/{SHIPPER}/configuration");
+        let path = format!("/2015-03-31/functions/{}/configuration", self.function());
         let input = json!({"Environment": {"Variables": variables}});
         self.account.api().lambda("PUT", &path, &input).unwrap().unwrap();
     }
 
     fn invoke(&self, event: &Value) -> Value {
-        self.account.lambda().invoke(SHIPPER, event).unwrap()
+        self.account.lambda().invoke(&self.function(), event).unwrap()
     }
 
     fn call(&self, service: &str, target: &str, input: &Value) -> Value {
@@ -124,7 +118,7 @@ impl Stack {
     /// Has the function polled for by Lambda.
     fn map(&self, source: &str, more: &Value) {
         let mut mapping = json!({
-            "FunctionName": SHIPPER, "EventSourceArn": source,
+            "FunctionName": self.function(), "EventSourceArn": source,
             "FunctionResponseTypes": ["ReportBatchItemFailures"],
         });
         mapping.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -336,7 +330,7 @@ impl Stack {
 
     /// What the function has logged.
     fn log(&self) -> String {
-        self.account.logs().events(&format!("/aws/lambda/{SHIPPER}")).unwrap().join("\n")
+        self.account.logs().events(&format!("/aws/lambda/{}", self.function())).unwrap().join("\n")
     }
 }
 
@@ -348,7 +342,8 @@ fn the_policies_of_the_shippers_module_are_enough_and_reach_nothing_else() {
     let stack = Stack::without_notification(Account::new(&aws));
     let (id, queue) = (stack.account.id(), stack.queue_arn.as_str());
     let bucket = format!("arn:aws:s3:::{}", stack.bucket);
-    let log_group = format!("arn:aws:logs:{REGION}:{id}:log-group:/aws/lambda/{SHIPPER}");
+    let function = stack.function();
+    let log_group = format!("arn:aws:logs:{REGION}:{id}:log-group:/aws/lambda/{function}");
     let parameter = format!("arn:aws:ssm:{REGION}:{id}:parameter{PARAMETER}");
     let values = BTreeMap::from([
         ("aws_cloudwatch_log_group.shipper.arn", log_group.as_str()),

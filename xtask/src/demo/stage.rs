@@ -1,12 +1,11 @@
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use logagg_e2e::account::{Account, REGION};
 use logagg_e2e::binaries::Binaries;
 use logagg_e2e::cli::terraform_version;
-use logagg_e2e::lambda::Function;
 use logagg_e2e::ministack::Ministack;
 use logagg_e2e::python::Python;
 use logagg_e2e::sample;
@@ -29,6 +28,8 @@ const ENFORCER_GROUP: &str = "/aws/lambda/enforcer";
 /// The function that forwards log events from before a filter, and its own log group.
 pub(crate) const BACKFILL: &str = "backfill";
 const BACKFILL_GROUP: &str = "/aws/lambda/backfill";
+/// The timeout of each function.
+const TIMEOUT_SECONDS: u32 = 60;
 /// The bucket for undelivered events and tags.
 const BUCKET: &str = "undelivered";
 /// A log group that the policy does not select.
@@ -102,7 +103,8 @@ impl Stage {
             },
             "tag_table": {"bucket": BUCKET, "keys": ["team"]},
         });
-        create(&self.account, ENFORCER, &self.binaries.enforcer, &config).map(drop)
+        let enforcer = &self.binaries.enforcer;
+        self.account.deploy(ENFORCER, enforcer, &config, TIMEOUT_SECONDS).map(drop)
     }
 
     /// Writes the page that people review, of the policy as it was applied; returns where.
@@ -173,20 +175,7 @@ fn config(search: &Search) -> Value {
 
 fn deploy(account: &Account, binaries: &Binaries, search: &Search) -> anyhow::Result<String> {
     account.api().create_bucket(BUCKET)?.map_err(|refusal| anyhow!("{refusal:?}"))?;
-    create(account, SHIPPER, &binaries.shipper, &config(search))
-}
-
-/// Creates a function that knows where AWS is.
-fn create(account: &Account, name: &str, program: &Path, config: &Value) -> anyhow::Result<String> {
-    account.lambda().create(&Function {
-        name,
-        program,
-        environment: &[
-            ("LOGAGG_CONFIG", config.to_string()),
-            ("AWS_ENDPOINT_URL", account.endpoint().to_owned()),
-        ],
-        timeout_seconds: 60,
-    })
+    account.deploy(SHIPPER, &binaries.shipper, &config(search), TIMEOUT_SECONDS)
 }
 
 /// Deploys the function that backfills, and returns its queue.
@@ -201,7 +190,7 @@ fn deploy_backfill(
         "queue_url": queue_url, "ingestion_lag_s": 0,
         "exclude_log_groups": [SHIPPER_GROUP, ENFORCER_GROUP, BACKFILL_GROUP],
     });
-    create(account, BACKFILL, &binaries.shipper, &config)?;
+    account.deploy(BACKFILL, &binaries.shipper, &config, TIMEOUT_SECONDS)?;
     account.lambda().consume(BACKFILL, &queue_arn)?;
     Ok(queue_url)
 }

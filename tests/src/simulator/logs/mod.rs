@@ -25,7 +25,7 @@ pub(super) struct Logs {
     /// In ASCII order, as AWS lists them.
     pub(super) groups: BTreeMap<String, Group>,
     pub(super) destinations: BTreeMap<String, Destination>,
-    /// The account's subscription policy, of which there is one at most.
+    /// The account's subscription policies. Calls put one at most, as AWS does today.
     pub(super) account_policies: Vec<AccountPolicy>,
     pub(super) retention_policies: Vec<RetentionPolicy>,
 }
