@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::deferral::Deferral;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 
 /// The context of an operation: the configured client, its cancellation, and its diagnostics.
@@ -13,12 +14,27 @@ pub struct Context<C> {
     stopped: CancellationToken,
     diagnostics: Mutex<Diagnostics>,
     subject: OnceLock<String>,
+    may_defer: bool,
+    deferral: OnceLock<Deferral>,
 }
 
 impl<C> Context<C> {
     /// A context, as an operation gets one from Terraform; for tests of resources.
     pub fn new(client: Arc<C>, stopped: CancellationToken) -> Self {
-        Self { client, stopped, diagnostics: Mutex::default(), subject: OnceLock::new() }
+        Self {
+            client,
+            stopped,
+            diagnostics: Mutex::default(),
+            subject: OnceLock::new(),
+            may_defer: false,
+            deferral: OnceLock::new(),
+        }
+    }
+
+    /// The same where Terraform allows to put objects off.
+    #[must_use]
+    pub fn deferring(self) -> Self {
+        Self { may_defer: true, ..self }
     }
 
     /// What [`Provider::configure`](crate::Provider::configure) made.
@@ -37,6 +53,22 @@ impl<C> Context<C> {
     pub fn about(&self, subject: impl Into<String>) {
         // The first name stays.
         let _ = self.subject.set(subject.into());
+    }
+
+    /// Puts the object off to a later run, for the first reason that is given. Returns whether
+    /// Terraform allows that: it does in a read, a plan and an import of Terraform's that takes
+    /// deferred changes, and elsewhere nothing happens. What the operation returns beside it is
+    /// shown and not applied; a data source and an import may return nothing.
+    pub fn defer(&self, reason: Deferral) -> bool {
+        if self.may_defer {
+            let _ = self.deferral.set(reason);
+        }
+        self.may_defer
+    }
+
+    /// Why the object is put off, if it is.
+    pub fn deferral(&self) -> Option<Deferral> {
+        self.deferral.get().copied()
     }
 
     /// Adds a diagnostic. With an error the operation has failed.

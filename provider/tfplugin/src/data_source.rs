@@ -26,7 +26,7 @@ pub trait DataSource: Send + Sync + 'static {
     }
 
     /// Reads it. The configuration is known, with the schema's defaults in it. None only beside
-    /// an error.
+    /// an error, or where it is [put off](Context::defer).
     fn read(
         &self,
         cx: &Context<Self::Client>,

@@ -23,6 +23,7 @@ mod schema;
 // What a provider writes.
 mod context;
 mod data_source;
+mod deferral;
 mod erased;
 mod function;
 mod list_resource;
@@ -53,6 +54,7 @@ pub use attr::Attr;
 pub use context::Context;
 pub use convert::{Convert, ValueError};
 pub use data_source::DataSource;
+pub use deferral::Deferral;
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use erased::{ErasedDataSource, ErasedListResource, ErasedResource};
 pub use function::{Function, FunctionError, Parameter, Signature};

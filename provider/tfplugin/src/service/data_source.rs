@@ -4,7 +4,9 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::WriteOnly;
-use crate::service::{Held, Service, described_to_wire, guard};
+use crate::service::{Held, Operated, Service, described_to_wire, guard};
+use crate::unknown::Unknown;
+use crate::value::Value;
 
 impl<P: Provider> Service<P> {
     pub(super) async fn validate_data_source_config(
@@ -33,22 +35,25 @@ impl<P: Provider> Service<P> {
         request: wire::read_data_source::Request,
     ) -> wire::read_data_source::Response {
         let name = request.type_name;
-        let read = self.operate(async |cx: Held<P>| {
+        let read = self.operate(request.client_capabilities, async |cx: Held<P>| {
             let entry = self.registry.data_source(&name)?;
             let description = entry.description();
             let config = description.decode("configuration", request.config)?;
             let config = description.schema.block().with_defaults(config);
             match entry.behavior().read(&cx, config).await? {
                 Some(state) => description.encode(state).map(Some),
+                None if cx.deferral().is_some() => {
+                    description.encode(Value::Unknown(Unknown::default())).map(Some)
+                }
                 None if cx.has_errors() => Ok(None),
                 None => Err(nothing_read(&name)),
             }
         });
-        let (state, diagnostics) = read.await;
+        let Operated { value, diagnostics, deferred } = read.await;
         wire::read_data_source::Response {
-            state: state.flatten(),
+            state: value.flatten(),
             diagnostics: self.wire_diagnostics_of_data(&name, diagnostics),
-            deferred: None,
+            deferred,
         }
     }
 

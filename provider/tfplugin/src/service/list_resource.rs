@@ -6,7 +6,7 @@ use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::WriteOnly;
 use crate::service::registry::Description;
-use crate::service::{Held, Service, described_to_wire, guard};
+use crate::service::{Held, Operated, Service, described_to_wire, guard};
 use crate::value::Value;
 use wire::list_resource::Event;
 
@@ -36,7 +36,7 @@ impl<P: Provider> Service<P> {
     pub(super) async fn list_resource(&self, request: wire::list_resource::Request) -> Vec<Event> {
         let name = request.type_name;
         let limit = usize::try_from(request.limit).unwrap_or_default();
-        let listed = self.operate(async |cx: Held<P>| {
+        let listed = self.operate(None, async |cx: Held<P>| {
             let entry = self.registry.list_resource(&name)?;
             let description = entry.description();
             let config = decode(description, request.config)?;
@@ -46,8 +46,8 @@ impl<P: Provider> Service<P> {
             let resource = self.registry.resource(&name)?.description();
             found.into_iter().take(limit).map(|object| event(resource, object)).collect()
         });
-        let (objects, diagnostics) = listed.await;
-        let objects: Vec<Event> = objects.unwrap_or_default();
+        let Operated { value, diagnostics, .. } = listed.await;
+        let objects: Vec<Event> = value.unwrap_or_default();
         if diagnostics.is_empty() {
             return objects;
         }

@@ -23,6 +23,7 @@ use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status};
 
 use crate::context::Context;
+use crate::deferral::Deferral;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::proto::tfplugin5::provider_server;
 use crate::proto::tfplugin5::{self as wire};
@@ -82,27 +83,35 @@ impl<P: Provider> Service<P> {
         self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs an operation with the configured client. None if it failed, with diagnostics.
+    /// Runs an operation with the configured client.
     async fn operate<T>(
         &self,
+        client: Option<wire::ClientCapabilities>,
         work: impl AsyncFnOnce(Held<P>) -> Result<T, Diagnostic>,
-    ) -> (Option<T>, Diagnostics) {
+    ) -> Operated<T> {
+        let may_defer = client.is_some_and(|capabilities| capabilities.deferral_allowed);
         let client = self.client.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(client) = client else {
             let detail = "Terraform asked for an operation before it configured the provider.";
-            return (None, Diagnostic::error("Provider not configured", detail).into());
+            let error = Diagnostic::error("Provider not configured", detail);
+            return Operated { value: None, diagnostics: error.into(), deferred: None };
         };
-        let cx = Arc::new(Context::new(client, self.stopped()));
+        let cx = Context::new(client, self.stopped());
+        let cx = Arc::new(if may_defer { cx.deferring() } else { cx });
         let result = guard::future(work(Arc::clone(&cx))).await;
         let mut diagnostics = cx.diagnostics();
-        match result {
-            Ok(value) => (Some(value), diagnostics),
-            Err(error) => {
-                diagnostics.push(error);
-                (None, diagnostics)
-            }
-        }
+        let deferred = cx.deferral().map(Deferral::to_wire);
+        let value = result.map_err(|error| diagnostics.push(error)).ok();
+        Operated { value, diagnostics, deferred }
     }
+}
+
+/// What came of an operation.
+struct Operated<T> {
+    /// None if it failed, with diagnostics.
+    value: Option<T>,
+    diagnostics: Diagnostics,
+    deferred: Option<wire::Deferred>,
 }
 
 /// The diagnostics of what is described so, with paths as far as Terraform can resolve them. The

@@ -6,7 +6,7 @@ use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::schema::WriteOnly;
 use crate::service::operation::Encoded;
-use crate::service::{Held, Service, described_to_wire, guard};
+use crate::service::{Held, Operated, Service, described_to_wire, guard};
 use crate::value::Value;
 use crate::wire as to_wire;
 
@@ -46,7 +46,8 @@ impl<P: Provider> Service<P> {
             new_identity: request.current_identity,
             ..Default::default()
         };
-        let read = self.operate(async |cx: Held<P>| {
+        let client = request.client_capabilities;
+        let read = self.operate(client, async |cx: Held<P>| {
             let entry = self.registry.resource(&name)?;
             let description = entry.description();
             let prior =
@@ -72,10 +73,11 @@ impl<P: Provider> Service<P> {
             };
             Ok(response)
         });
-        let (response, diagnostics) = read.await;
+        let Operated { value, diagnostics, deferred } = read.await;
         wire::read_resource::Response {
             diagnostics: self.wire_diagnostics(&name, diagnostics),
-            ..response.unwrap_or(unread)
+            deferred,
+            ..value.unwrap_or(unread)
         }
     }
 
@@ -91,7 +93,8 @@ impl<P: Provider> Service<P> {
             planned_identity: request.prior_identity.clone(),
             ..Default::default()
         };
-        let plan = self.operate(async |cx: Held<P>| {
+        let client = request.client_capabilities;
+        let plan = self.operate(client, async |cx: Held<P>| {
             let entry = self.registry.resource(&name)?;
             let description = entry.description();
             let private = request.prior_private.clone();
@@ -131,10 +134,11 @@ impl<P: Provider> Service<P> {
                 ..Default::default()
             })
         });
-        let (response, diagnostics) = plan.await;
+        let Operated { value, diagnostics, deferred } = plan.await;
         wire::plan_resource_change::Response {
             diagnostics: self.wire_diagnostics(&name, diagnostics),
-            ..response.unwrap_or(unplanned)
+            deferred,
+            ..value.unwrap_or(unplanned)
         }
     }
 
@@ -150,7 +154,7 @@ impl<P: Provider> Service<P> {
             new_identity: request.planned_identity,
             ..Default::default()
         };
-        let apply = self.operate(async |cx: Held<P>| {
+        let apply = self.operate(None, async |cx: Held<P>| {
             let entry = self.registry.resource(&name)?;
             let description = entry.description();
             let prior = description.decode("state", request.prior_state)?;
@@ -195,10 +199,10 @@ impl<P: Provider> Service<P> {
                 }
             })
         });
-        let (response, diagnostics) = apply.await;
+        let Operated { value, diagnostics, .. } = apply.await;
         wire::apply_resource_change::Response {
             diagnostics: self.wire_diagnostics(&name, diagnostics),
-            ..response.unwrap_or(unchanged)
+            ..value.unwrap_or(unchanged)
         }
     }
 

@@ -6,7 +6,8 @@ use crate::proto::tfplugin5 as wire;
 use crate::provider::Provider;
 use crate::resource::{ImportId, MoveSource, newer};
 use crate::service::operation::Encoded;
-use crate::service::{Held, Service, guard};
+use crate::service::{Held, Operated, Service, guard};
+use crate::unknown::Unknown;
 use crate::value::Value;
 use crate::wire as to_wire;
 
@@ -46,7 +47,7 @@ impl<P: Provider> Service<P> {
         request: wire::import_resource_state::Request,
     ) -> wire::import_resource_state::Response {
         let name = request.type_name;
-        let import = self.operate(async |cx: Held<P>| {
+        let import = self.operate(request.client_capabilities, async |cx: Held<P>| {
             let entry = self.registry.resource(&name)?;
             let description = entry.description();
             let identity = match (&description.identity, request.identity) {
@@ -65,6 +66,14 @@ impl<P: Provider> Service<P> {
                 ImportId::Identity(_) => "this identity".to_owned(),
             };
             let found = entry.behavior().import(&cx, id).await;
+            if found.is_empty() && cx.deferral().is_some() {
+                let state = description.encode(Value::Unknown(Unknown::default()))?;
+                return Ok(vec![wire::import_resource_state::ImportedResource {
+                    type_name: name.clone(),
+                    state: Some(state),
+                    ..Default::default()
+                }]);
+            }
             if found.is_empty() && !cx.has_errors() {
                 let detail = format!("There is no {name} with {wanted}.");
                 return Err(Diagnostic::error("Nothing to import", detail));
@@ -82,11 +91,11 @@ impl<P: Provider> Service<P> {
                 })
                 .collect::<Result<Vec<_>, _>>()
         });
-        let (imported, diagnostics) = import.await;
+        let Operated { value, diagnostics, deferred } = import.await;
         wire::import_resource_state::Response {
-            imported_resources: imported.unwrap_or_default(),
+            imported_resources: value.unwrap_or_default(),
             diagnostics: self.wire_diagnostics(&name, diagnostics),
-            deferred: None,
+            deferred,
         }
     }
 

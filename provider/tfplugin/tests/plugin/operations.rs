@@ -348,6 +348,87 @@ async fn reading_returns_the_object_or_null_if_it_is_deleted() {
     assert_eq!((json(gone.new_state), gone.diagnostics), (Json::Null, Vec::new()));
 }
 
+/// Terraform that takes deferred changes.
+const DEFERRING: Option<wire::ClientCapabilities> =
+    Some(wire::ClientCapabilities { deferral_allowed: true, write_only_attributes_allowed: false });
+
+#[tokio::test]
+async fn an_object_is_put_off_only_where_terraform_allows_it() {
+    use wire::deferred::Reason;
+    let mut probe = Probe::start().await;
+    let mut provider = probe.connected.provider.clone();
+    let later = thing(&json!({"id": "1", "act": "defer"}));
+    for (client_capabilities, expected) in [(None, None), (DEFERRING, Some(Reason::AbsentPrereq))] {
+        let request = wire::read_resource::Request {
+            type_name: "probe_thing".to_owned(),
+            current_state: dynamic(&later),
+            private: b"7".to_vec(),
+            client_capabilities,
+            ..Default::default()
+        };
+        let read = provider.read_resource(request).await.unwrap().into_inner();
+        assert_eq!(read.deferred.map(|deferred| deferred.reason()), expected);
+        assert_eq!(json(read.new_state), later);
+        let request = wire::plan_resource_change::Request {
+            type_name: "probe_thing".to_owned(),
+            prior_state: dynamic(&Json::Null),
+            proposed_new_state: dynamic(&later),
+            config: dynamic(&later),
+            client_capabilities,
+            ..Default::default()
+        };
+        let plan = provider.plan_resource_change(request).await.unwrap().into_inner();
+        assert_eq!(plan.deferred.map(|deferred| deferred.reason()), expected);
+        assert_eq!(json(plan.planned_state)["greeting"], "hello");
+    }
+    // What is not to be deferred is not.
+    let state = thing(&json!({"id": "1"}));
+    assert_eq!(probe.read(&state).await.deferred, None);
+}
+
+#[tokio::test]
+async fn what_is_deferred_without_a_value_is_unknown() {
+    use wire::deferred::Reason;
+    let probe = Probe::start().await;
+    let mut provider = probe.connected.provider.clone();
+    let config = dynamic(&json!({"text": null}));
+    let mut read = async |client_capabilities| {
+        let (type_name, config) = ("probe_later".to_owned(), config.clone());
+        let request = wire::read_data_source::Request {
+            type_name,
+            config,
+            client_capabilities,
+            ..Default::default()
+        };
+        provider.read_data_source(request).await.unwrap().into_inner()
+    };
+    let refused = read(None).await;
+    assert_eq!(summaries(&refused.diagnostics), ["Too early"]);
+    assert_eq!((refused.state, refused.deferred), (None, None));
+    let deferred = read(DEFERRING).await;
+    assert_eq!(deferred.diagnostics, []);
+    assert_eq!(deferred.deferred.unwrap().reason(), Reason::ProviderConfigUnknown);
+    assert_eq!(json(deferred.state), "<unknown>");
+
+    let mut provider = probe.connected.provider.clone();
+    let mut import = async |client_capabilities| {
+        let request = wire::import_resource_state::Request {
+            type_name: "probe_thing".to_owned(),
+            id: "later".to_owned(),
+            client_capabilities,
+            ..Default::default()
+        };
+        provider.import_resource_state(request).await.unwrap().into_inner()
+    };
+    let imported = import(None).await;
+    assert_eq!((imported.imported_resources.len(), imported.deferred), (1, None));
+    let deferred = import(DEFERRING).await;
+    assert_eq!(deferred.deferred.unwrap().reason(), Reason::ProviderConfigUnknown);
+    let [resource] = &deferred.imported_resources[..] else { panic!("{deferred:?}") };
+    assert_eq!(resource.type_name, "probe_thing");
+    assert_eq!(json(resource.state.clone()), "<unknown>");
+}
+
 #[tokio::test]
 async fn unknowns_go_back_exactly_as_they_came() {
     let mut probe = Probe::start().await;

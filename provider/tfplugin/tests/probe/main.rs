@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use tfplugin::{
-    Attr, Attribute, AttributePath, Block, Change, Context, Convert, Creation, Diagnostic,
-    Diagnostics, ErasedDataSource, ErasedListResource, ErasedResource, Function, FunctionError,
-    IdentityAttribute, IdentitySchema, ImportId, ListResource, Listed, MoveSource, NestedBlock,
-    Parameter, Planned, Private, Proposal, Provider, Query, Resource, Schema, Signature, Stored,
-    Type, Value,
+    Attr, Attribute, AttributePath, Block, Change, Context, Convert, Creation, DataSource,
+    Deferral, Diagnostic, Diagnostics, ErasedDataSource, ErasedListResource, ErasedResource,
+    Function, FunctionError, IdentityAttribute, IdentitySchema, ImportId, ListResource, Listed,
+    MoveSource, NestedBlock, Parameter, Planned, Private, Proposal, Provider, Query, Resource,
+    Schema, Signature, Stored, Type, Value,
 };
 
 #[tokio::main]
@@ -48,7 +48,7 @@ impl Provider for Probe {
     }
 
     fn data_sources(&self) -> Vec<ErasedDataSource<String>> {
-        Vec::new()
+        vec![Later.into()]
     }
 
     fn list_resources(&self) -> Vec<ErasedListResource<String>> {
@@ -87,7 +87,8 @@ tfplugin::object! {
     #[derive(Clone)]
     struct State {
         id: Attr<String>,
-        /// What to do in apply: nothing, `panic`, `wait` for Stop, or `vanish`.
+        /// What to do in apply: nothing, `panic`, `wait` for Stop, or `vanish`; in a read and a
+        /// plan: `defer`.
         act: Attr<String>,
         text: Attr<String>,
         greeting: Attr<String>,
@@ -162,7 +163,8 @@ impl Resource for Thing {
         }
     }
 
-    async fn read(&self, _: &Context<String>, mut prior: Kept) -> Option<Kept> {
+    async fn read(&self, cx: &Context<String>, mut prior: Kept) -> Option<Kept> {
+        defer(cx, &prior.state);
         if prior.state.act.known().is_some_and(|act| act == "vanish") {
             return None;
         }
@@ -176,6 +178,7 @@ impl Resource for Thing {
         proposal: Proposal<State, Writes>,
     ) -> Planned<State, Writes> {
         let mut state = proposal.proposed;
+        defer(cx, &state);
         state.greeting = Attr::Known(cx.client().clone());
         let replace = proposal.prior.as_ref().is_some_and(|prior| prior.state.tags != state.tags);
         let private = match (proposal.prior, proposal.replaced) {
@@ -221,7 +224,7 @@ impl Resource for Thing {
         (!act(cx, &prior.state).await).then_some(prior)
     }
 
-    async fn import(&self, _: &Context<String>, id: ImportId) -> Vec<Kept> {
+    async fn import(&self, cx: &Context<String>, id: ImportId) -> Vec<Kept> {
         let id = match id {
             ImportId::Id(id) => id,
             ImportId::Identity(Value::Map(identity)) => match identity.get("id") {
@@ -230,7 +233,11 @@ impl Resource for Thing {
             },
             ImportId::Identity(_) => return Vec::new(),
         };
-        if id == "none" { Vec::new() } else { vec![blank(id)] }
+        match id.as_str() {
+            "later" if cx.defer(Deferral::ProviderConfigUnknown) => Vec::new(),
+            "none" => Vec::new(),
+            _ => vec![blank(id)],
+        }
     }
 
     fn upgrade(
@@ -306,6 +313,44 @@ impl ListResource for Things {
             state: query.with_state.then(|| blank(id.to_string()).state),
         });
         listed.collect()
+    }
+}
+
+/// What can never be read now.
+struct Later;
+
+tfplugin::object! {
+    #[derive(Clone)]
+    struct Text {
+        text: Attr<String>,
+    }
+}
+
+impl DataSource for Later {
+    type Client = String;
+    type State = Text;
+
+    fn type_name(&self) -> &'static str {
+        "probe_later"
+    }
+
+    fn schema(&self) -> Schema {
+        Schema::new(0, Block::new().attribute("text", Attribute::optional(Type::String)))
+    }
+
+    async fn read(&self, cx: &Context<String>, _: Text) -> Option<Text> {
+        if !cx.defer(Deferral::ProviderConfigUnknown) {
+            cx.report(Diagnostic::error("Too early", "It cannot be read yet."));
+        }
+        None
+    }
+}
+
+/// Puts an object off that is configured so.
+fn defer(cx: &Context<String>, state: &State) {
+    if state.act.known().is_some_and(|act| act == "defer") {
+        cx.defer(Deferral::AbsentPrerequisite);
+        cx.defer(Deferral::ResourceConfigUnknown);
     }
 }
 
