@@ -32,6 +32,7 @@ mod change;
 mod circles;
 mod conflict;
 mod conflicts;
+mod deferral;
 mod denied;
 mod discipline;
 mod docs;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tfplugin::{Attr, AttributePath, Context, Convert, Diagnostic};
+use tfplugin::{Attr, AttributePath, Context, Convert, Deferral, Diagnostic};
 
 use super::role::RoleBlock;
 use crate::aws::{Account, Accounts};
@@ -35,6 +35,12 @@ impl Client {
             let path = AttributePath::root("assume_role").index(0).attribute("role_arn");
             diagnostics::forbidden_role(&error).on(path)
         })
+    }
+
+    /// Whether the object is put off because the provider block is not known: where Terraform
+    /// allows that.
+    pub(crate) fn is_deferred(cx: &Context<Self>) -> bool {
+        matches!(cx.client(), Self::Unknown) && cx.defer(Deferral::ProviderConfigUnknown)
     }
 
     /// The same for what has to be done now.

@@ -35,6 +35,9 @@ impl DataSource for LogGroupsData {
     }
 
     async fn read(&self, cx: &Context<Client>, config: LogGroups) -> Option<LogGroups> {
+        if Client::is_deferred(cx) {
+            return None;
+        }
         match read::read(cx, config).await {
             Ok(read) => Some(read),
             Err(diagnostic) => {

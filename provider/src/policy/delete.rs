@@ -23,6 +23,7 @@ pub(super) async fn plan_destroy(
 ) -> PrivateState {
     let Stored { state, mut private } = prior;
     private.keep_for_others(&KeptFor::new());
+    Client::is_deferred(cx);
     private.stay();
     let (Ok(intent), Ok(states)) = (state.intent(&private), state.states()) else {
         return private;

@@ -22,6 +22,9 @@ pub(super) async fn import(
     cx: &Context<Client>,
     id: ImportId,
 ) -> Vec<Stored<Policy, PrivateState>> {
+    if Client::is_deferred(cx) {
+        return Vec::new();
+    }
     let imported = match ImportTarget::by(id) {
         Ok(target) => imported(cx, target).await,
         Err(diagnostic) => Err(diagnostic),

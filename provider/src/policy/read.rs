@@ -25,7 +25,9 @@ pub(super) async fn read(
     let account = match Client::account_for(cx, &prior.state.assume_role) {
         Ok(Some(account)) => account,
         Ok(None) => {
-            cx.report(diagnostics::not_refreshed());
+            if !Client::is_deferred(cx) {
+                cx.report(diagnostics::not_refreshed());
+            }
             return prior;
         }
         Err(diagnostic) => {
