@@ -167,13 +167,15 @@ impl<'s> Pipeline<'s> {
         for ((index, decoded), strings) in turn.iter().enumerate().zip(strings) {
             let json = decoded.json.as_deref().map_err(Clone::clone);
             match json.and_then(|json| decode::parse(json, strings)) {
-                Ok(delivery) if self.is_to_be_shipped(&delivery, &targets) => {
+                Ok(mut delivery) => {
+                    if !self.is_to_be_shipped(&mut delivery, &targets) {
+                        continue;
+                    }
                     if first.source != Source::Backfill {
                         self.summary.note_times(&delivery);
                     }
                     deliveries.push((index, delivery));
                 }
-                Ok(_) => {}
                 Err(error) => {
                     dispositions[index] =
                         self.store_undecodable_payload(decoded.payload, error).await;
@@ -475,10 +477,11 @@ impl<'s> Pipeline<'s> {
         }
     }
 
-    /// Whether a delivery contains log events to forward. Adds it to the summary.
+    /// Whether a delivery contains log events to forward. Adds it to the summary, and removes what
+    /// the shipper itself has written.
     fn is_to_be_shipped(
         &mut self,
-        delivery: &Delivery<'_>,
+        delivery: &mut Delivery<'_>,
         targets: &[(&str, &DestinationConfig)],
     ) -> bool {
         self.summary.note(delivery);
@@ -486,8 +489,14 @@ impl<'s> Pipeline<'s> {
             // A test message contains no log events.
             return false;
         }
-        self.summary.log_events += delivery.log_events.len();
-        if !self.is_own(delivery) {
+        let count = delivery.log_events.len();
+        self.summary.log_events += count;
+        // Log events of centralized logs name their own source.
+        let mut log_events = std::mem::take(&mut delivery.log_events);
+        log_events.retain(|event| !self.is_own(delivery, event));
+        delivery.log_events = log_events;
+        let own = count - delivery.log_events.len();
+        if own == 0 {
             return true;
         }
         // Forwarding the shipper's own log events would cause more of them (log recursion).
@@ -497,21 +506,22 @@ impl<'s> Pipeline<'s> {
                 .to_owned(),
         );
         for (name, _) in targets {
-            let counts = Counts::all_dropped(delivery.log_events.len(), &OWN_LOG_GROUP);
-            self.summary.count(name, counts);
+            self.summary.count(name, Counts::all_dropped(own, &OWN_LOG_GROUP));
         }
-        false
+        !delivery.log_events.is_empty()
     }
 
-    /// Whether this function has written the log events.
-    fn is_own(&self, delivery: &Delivery<'_>) -> bool {
+    /// Whether this function has written a log event.
+    fn is_own(&self, delivery: &Delivery<'_>, event: &LogEvent<'_>) -> bool {
         let of_arn = |place| self.function_arn.and_then(|arn| arn.split(':').nth(place));
-        // Another account may have a function and a log group with the same names, and centralize
-        // its logs into this one.
-        let centralized = delivery.log_events.first().and_then(|event| event.extracted.account());
-        let account_id = centralized.unwrap_or(&delivery.owner);
-        self.shipper.own_log_group.as_deref() == Some(&delivery.log_group)
+        let extracted = &event.extracted;
+        let log_group = extracted.log_group().unwrap_or(&delivery.log_group);
+        // Another account or region may have a function and a log group with the same names, and
+        // centralize its logs into this one.
+        let account_id = extracted.account().unwrap_or(&delivery.owner);
+        self.shipper.own_log_group.as_deref() == Some(log_group)
             && of_arn(4).is_none_or(|account| account == account_id)
+            && extracted.region().is_none_or(|of_event| of_arn(3).is_none_or(|it| it == of_event))
             // Functions that share a log group have their names in the log streams.
             && match (of_arn(6), log_source::function_of_stream(&delivery.log_stream)) {
                 (Some(own), Some(function)) => own == function,

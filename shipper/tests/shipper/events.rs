@@ -179,6 +179,24 @@ fn the_shippers_own_log_group_is_dropped_with_a_warning() {
     assert!(bulk.arrivals().is_empty());
 }
 
+/// A centralization rule copies the shipper's own log group under another name, beside others'.
+#[test]
+fn of_centralized_log_events_only_the_shippers_own_are_dropped() {
+    let bulk = Bulk::start();
+    let messages = [event::message(0), event::message(1), event::message(2)];
+    let mut delivery = event::delivery("/central/123456789012/eu-west-1", 0, &messages);
+    let source = |account: &str, region: &str| json!({"@aws.account": account, "@aws.region": region, "@source.log": OWN_LOG_GROUP});
+    let owner = delivery["owner"].as_str().unwrap().to_owned();
+    delivery["logEvents"][0]["extractedFields"] = source("210987654321", "eu-west-1");
+    delivery["logEvents"][1]["extractedFields"] = source(&owner, "eu-west-1");
+    delivery["logEvents"][2]["extractedFields"] = source(&owner, "us-east-2");
+    let invoked = lambda(&bulk).invoke(&event::wrap(&delivery));
+    let counts = settled(&invoked, "search", &messages, &bulk.held());
+    assert_eq!((counts.get("delivered"), counts.get("dropped")), (2, 1));
+    assert_eq!(counts.reasons("dropped")["own_log_group"], 1);
+    assert!(invoked.summary["warnings"][0].as_str().unwrap().contains("log recursion"));
+}
+
 #[test]
 fn an_event_without_log_events_sends_nothing() {
     let bulk = Bulk::start();
