@@ -134,7 +134,7 @@ data "aws_iam_policy_document" "cloudwatch_logs" {
 
     principals {
       type        = "Service"
-      identifiers = ["logs.amazonaws.com"]
+      identifiers = [data.aws_partition.current.partition == "aws-cn" ? "logs.amazonaws.com.cn" : "logs.amazonaws.com"]
     }
     condition {
       test     = "StringLike"

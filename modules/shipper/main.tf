@@ -155,7 +155,7 @@ resource "aws_lambda_permission" "cloudwatch_logs" {
   function_name  = aws_lambda_function.shipper.function_name
   statement_id   = "cloudwatch-logs"
   action         = "lambda:InvokeFunction"
-  principal      = "logs.amazonaws.com"
+  principal      = local.partition == "aws-cn" ? "logs.amazonaws.com.cn" : "logs.amazonaws.com"
   source_account = local.account_id
   source_arn     = "arn:${local.partition}:logs:${local.region}:${local.account_id}:log-group:*:*"
 }

@@ -21,7 +21,6 @@ const PREFIX: &str = "logagg-";
 /// No policy's name leads to an id that begins so.
 const INTERIM_PREFIX: &str = "logagg_interim-";
 
-const SERVICE: &str = "logs.amazonaws.com";
 const ACTION: &str = "lambda:InvokeFunction";
 
 impl Grant {
@@ -97,6 +96,12 @@ impl Grant {
         format!("arn:{partition}:logs:{region}:{}:log-group:*:*", self.function.account())
     }
 
+    /// CloudWatch Logs' principal in the function's partition.
+    #[must_use]
+    pub fn principal(&self) -> &'static str {
+        logs_principal(self.function.partition())
+    }
+
     /// The account of the log groups.
     #[must_use]
     pub fn source_account(&self) -> &str {
@@ -142,13 +147,25 @@ impl Grant {
         Statement {
             id: self.statement_id.clone(),
             effect: "Allow".to_owned(),
-            principal: Statement::service(SERVICE),
+            principal: Statement::service(self.principal()),
             action: ACTION.to_owned(),
             conditions: BTreeMap::from([
                 condition("ArnLike", "aws:sourcearn", self.source_arn()),
                 condition("StringEquals", "aws:sourceaccount", self.source_account().to_owned()),
             ]),
         }
+    }
+}
+
+/// CloudWatch Logs' principal in a partition.
+///
+/// <https://registry.terraform.io/providers/hashicorp/aws/latest/docs/data-sources/service_principal>,
+/// <https://github.com/serverless/serverless/issues/12087>
+#[must_use]
+pub fn logs_principal(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "logs.amazonaws.com.cn",
+        _ => "logs.amazonaws.com",
     }
 }
 
@@ -207,8 +224,14 @@ impl Statement {
     #[must_use]
     pub fn lets_logs_invoke(&self) -> bool {
         let service = self.principal.strip_prefix("Service:").unwrap_or_default();
-        let is_logs = service.starts_with("logs.") && service.ends_with(".amazonaws.com");
-        self.effect == "Allow" && self.action == ACTION && (is_logs || service == SERVICE)
+        let domain = service.strip_prefix("logs.").unwrap_or_default();
+        // With a region before it, or without.
+        let is_logs = ["amazonaws.com", "amazonaws.com.cn"].iter().any(|suffix| {
+            domain
+                .strip_suffix(suffix)
+                .is_some_and(|region| region.is_empty() || region.ends_with('.'))
+        });
+        self.effect == "Allow" && self.action == ACTION && is_logs
     }
 }
 
@@ -288,6 +311,14 @@ mod tests {
     }
 
     #[test]
+    fn the_principal_is_that_of_the_partition() {
+        assert_eq!(grant("ship").principal(), "logs.amazonaws.com.cn");
+        let arn = SHIPPER.replace("aws-cn", "aws-us-gov").parse().unwrap();
+        let grant = Grant::of(&arn, "ship", PolicyId::of(0)).unwrap();
+        assert_eq!(grant.statement().principal, "Service:logs.amazonaws.com");
+    }
+
+    #[test]
     fn two_policies_of_one_name_have_their_own_statements_with_their_ids() {
         let arn: Arn = SHIPPER.parse().unwrap();
         let of = |name: &str, bits| Grant::of(&arn, name, PolicyId::of(bits)).unwrap().statement();
@@ -362,10 +393,15 @@ mod tests {
         let open = || altered(|statement| statement.conditions.clear());
         check(open(), Provenance::Ours, Permission::Differs);
         check(open(), Provenance::Unknown, Permission::Conflict);
-        let regional = altered(|it| it.principal = Statement::service("logs.x.amazonaws.com"));
-        check(regional, Provenance::Ours, Permission::Differs);
-        let other = altered(|it| it.principal = Statement::service("events.amazonaws.com"));
-        check(other, Provenance::Ours, Permission::Conflict);
+        let by = |principal| altered(|it| it.principal = Statement::service(principal));
+        for principal in
+            ["logs.x.amazonaws.com", "logs.amazonaws.com", "logs.cn-north-1.amazonaws.com.cn"]
+        {
+            check(by(principal), Provenance::Ours, Permission::Differs);
+        }
+        for principal in ["events.amazonaws.com", "logs.xamazonaws.com", "logs.example.com"] {
+            check(by(principal), Provenance::Ours, Permission::Conflict);
+        }
         let deny = altered(|it| "Deny".clone_into(&mut it.effect));
         check(deny, Provenance::Ours, Permission::Conflict);
     }

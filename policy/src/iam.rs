@@ -3,7 +3,7 @@ use std::str::FromStr;
 
 use serde_json::{Value, json};
 
-use crate::{Arn, Destination, Document};
+use crate::{Arn, Destination, Document, logs_principal};
 
 /// What credentials are to be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,9 @@ impl Document {
         {
             list.push(json!({
                 "Effect": "Allow", "Action": ["iam:PassRole"], "Resource": [role_arn],
-                "Condition": {"StringEquals": {"iam:PassedToService": "logs.amazonaws.com"}},
+                "Condition": {"StringEquals": {
+                    "iam:PassedToService": logs_principal(partition(&self.region)),
+                }},
             }));
         }
         json!({"Version": "2012-10-17", "Statement": list}).to_string()

@@ -37,7 +37,7 @@ pub use document::{Document, InvalidDocument};
 pub use filter::{
     Distribution, FilterName, InvalidFilterName, Ownership, SubscriptionFilter, UnknownDistribution,
 };
-pub use grant::{Grant, Permission, Provenance, Statement, UnknownPermission};
+pub use grant::{Grant, Permission, Provenance, Statement, UnknownPermission, logs_principal};
 pub use group_state::{GroupState, Subscription, UnknownSubscription};
 pub use iam::{Feature, Phase, UnknownText};
 pub use log_group::{

@@ -1,7 +1,7 @@
 //! Why an operation failed, and how to resolve it. `logagg-report` shows the same advice, so it does not say
 //! where a setting is written.
 
-use logagg_policy::Arn;
+use logagg_policy::{Arn, logs_principal};
 use tfplugin::{AttributePath, Diagnostic};
 
 use super::denied;
@@ -117,30 +117,32 @@ fn credentials(lacking: Option<&Lacking>) -> String {
 }
 
 fn advice_on_destination(error: &CallError, missing: MissingAccess) -> String {
+    let destination = error.destination_arn.as_deref().and_then(|arn| arn.parse::<Arn>().ok());
+    let principal = logs_principal(destination.as_ref().map_or("aws", Arn::partition));
     match missing {
         MissingAccess::AccessPolicy => denied::access_policy(error.denial.as_deref()),
-        MissingAccess::RoleTrust => "CloudWatch Logs cannot assume the role in role_arn, even \
-             after waiting a minute for a recent change to propagate. The role's trust policy \
-             needs this statement:\n\n  { \"Effect\": \"Allow\", \"Principal\": { \"Service\": \
-             \"logs.amazonaws.com\" }, \"Action\": \"sts:AssumeRole\" }"
-            .to_owned(),
+        MissingAccess::RoleTrust => format!(
+            "CloudWatch Logs cannot assume the role in role_arn, even after waiting a minute for a \
+             recent change to propagate. The role's trust policy needs this statement:\n\n  {{ \
+             \"Effect\": \"Allow\", \"Principal\": {{ \"Service\": \"{principal}\" }}, \"Action\": \
+             \"sts:AssumeRole\" }}"
+        ),
         MissingAccess::InvokePermission => format!(
             "CloudWatch Logs is not allowed to use the destination, even after waiting a minute for \
              recent permissions to propagate. A Lambda function needs this in its resource policy \
              (aws_lambda_permission):\n\n  \
-             principal  = \"logs.amazonaws.com\"\n  \
+             principal  = \"{principal}\"\n  \
              action     = \"lambda:InvokeFunction\"\n  \
              source_arn = \"{}\"\n\n\
              With grant_invoke = true the policy manages this statement.",
             source_arn(error.destination_arn.as_deref())
         ),
-        MissingAccess::Delivery => {
-            "CloudWatch Logs could not write to the destination, even after \
-             waiting a minute for recent permissions to propagate. A stream must be active, and \
-             requires a role_arn that logs.amazonaws.com can assume and that can write to the \
-             stream (kinesis:PutRecord, firehose:PutRecord and firehose:PutRecordBatch)."
-                .to_owned()
-        }
+        MissingAccess::Delivery => format!(
+            "CloudWatch Logs could not write to the destination, even after waiting a minute for \
+             recent permissions to propagate. A stream must be active, and requires a role_arn that \
+             {principal} can assume and that can write to the stream (kinesis:PutRecord, \
+             firehose:PutRecord and firehose:PutRecordBatch)."
+        ),
     }
 }
 
