@@ -41,6 +41,7 @@ data "aws_iam_policy_document" "enforcer" {
       "logs:DescribeLogGroups",
       "logs:DescribeSubscriptionFilters",
       "logs:ListTagsForResource",
+      "logs:PutLogGroupDeletionProtection",
       "logs:PutRetentionPolicy",
       "logs:PutSubscriptionFilter",
     ]

@@ -11,6 +11,7 @@ locals {
   region = data.aws_region.current.region
   # The policy selects the functions' own log groups too: one retention for both, so that they agree.
   log_retention_in_days = coalesce(var.retention_in_days, 30)
+  protects              = var.create_policy && var.deletion_protection == true && var.deletion_protection_on_destroy != "restore"
   tag_accounts = setunion(
     var.tag_accounts,
     length(var.tag_keys) > 0 ? [data.aws_caller_identity.current.account_id] : [],

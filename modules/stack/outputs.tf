@@ -78,6 +78,16 @@ output "policy_document" {
   value       = one(logagg_policy.this[*].document)
 }
 
+output "iam_policies" {
+  description = "IAM policies as JSON for credentials that `plan` or `apply` the policy alone, or null."
+  value = one([
+    for policy in logagg_policy.this : {
+      # A mocked provider has no document that can be read.
+      for phase in ["plan", "apply"] : phase => try(provider::logagg::iam_policy(policy.document, phase), null)
+    }
+  ])
+}
+
 output "alarm_arns" {
   description = "ARNs of the alarms, by name."
   value = merge(

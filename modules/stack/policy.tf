@@ -1,17 +1,19 @@
 resource "logagg_policy" "this" {
   count = var.create_policy ? 1 : 0
 
-  name                     = var.name
-  region                   = local.region
-  destination_arn          = module.shipper.function_arn
-  filter_pattern           = var.filter_pattern
-  retention_in_days        = var.retention_in_days
-  retention_mode           = var.retention_mode
-  retention_on_destroy     = var.retention_on_destroy
-  on_conflict              = var.on_conflict
-  replace_destination_arns = var.replace_destination_arns
-  max_changes              = var.max_changes
-  min_matches              = var.min_matches
+  name                           = var.name
+  region                         = local.region
+  destination_arn                = module.shipper.function_arn
+  filter_pattern                 = var.filter_pattern
+  retention_in_days              = var.retention_in_days
+  retention_mode                 = var.retention_mode
+  retention_on_destroy           = var.retention_on_destroy
+  deletion_protection            = var.deletion_protection
+  deletion_protection_on_destroy = var.deletion_protection_on_destroy
+  on_conflict                    = var.on_conflict
+  replace_destination_arns       = var.replace_destination_arns
+  max_changes                    = var.max_changes
+  min_matches                    = var.min_matches
 
   dynamic "select" {
     for_each = var.select
@@ -45,6 +47,18 @@ resource "logagg_policy" "this" {
       condition     = self.pending == 0
       error_message = "Some log groups are not yet as the policy says: plan again to see which."
     }
+  }
+}
+
+# The policy is destroyed before the functions, whose log groups a destroy could not delete then.
+check "own_log_groups_can_be_destroyed" {
+  assert {
+    condition = local.protects ? !anytrue([
+      for function in ["shipper", "enforcer", "backfill"] :
+      # A mocked provider has no document that can be read.
+      try(provider::logagg::selects(logagg_policy.this[0].document, "/aws/lambda/${var.name}-${function}"), false)
+    ]) : true
+    error_message = "The policy protects the log groups of this module's own functions, so a destroy of the module stops at them. Set deletion_protection_on_destroy = \"restore\", or exclude them."
   }
 }
 

@@ -192,6 +192,18 @@ variable "retention_on_destroy" {
   default     = null
 }
 
+variable "deletion_protection" {
+  description = "Whether the selected log groups are protected from deletion. Default: their protection is not changed."
+  type        = bool
+  default     = null
+}
+
+variable "deletion_protection_on_destroy" {
+  description = "`keep` or `restore`, as of `logagg_policy`."
+  type        = string
+  default     = null
+}
+
 variable "filter_pattern" {
   description = "Log events that are forwarded, in CloudWatch Logs' pattern syntax. Default: all."
   type        = string

@@ -1,10 +1,10 @@
 use crate::{
-    Desired, GroupState, Known, LogGroup, Obstacle, Ownership, Retention, Skip, Subscription,
+    Desired, Known, LogGroup, Obstacle, Ownership, Retention, Skip, Subscription,
     SubscriptionFilter,
 };
 
 /// What can be added to a selected log group without changing or deleting anything: the filter if
-/// none of ours exists, the retention if events never expire. The enforcer does no more than this,
+/// none of ours exists, the retention if events never expire, deletion protection. The enforcer does no more than this,
 /// so that it does not conflict with a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addition {
@@ -12,6 +12,8 @@ pub struct Addition {
     pub subscribe: bool,
     /// The retention to set.
     pub retention: Option<Retention>,
+    /// Whether to protect the group from deletion.
+    pub protect: bool,
     /// Why a forwarding policy does not create the filter.
     pub skip: Option<Skip>,
 }
@@ -26,10 +28,8 @@ impl Addition {
         wanted: Option<&SubscriptionFilter>,
         ownership: &Ownership,
     ) -> Self {
-        let current = GroupState {
-            subscription: wanted.map(|wanted| ownership.examine(filters, wanted)),
-            retention: group.retention,
-        };
+        let subscription = wanted.map(|wanted| ownership.examine(filters, wanted));
+        let current = desired.current(group, subscription);
         let obstacle = wanted.and_then(|wanted| ownership.in_the_way(filters, wanted));
         let obstacle = obstacle.map(|by| Obstacle::NameTaken(by.destination_arn.clone()));
         let desired = desired.on(
@@ -48,6 +48,7 @@ impl Addition {
         Self {
             subscribe: missing && desired.state.subscription.is_some(),
             retention: sets_retention.then_some(desired.state.retention),
+            protect: !group.is_protected && desired.state.deletion_protection == Some(true),
             skip: desired.skip.or(obstacle.map(Skip::Obstacle)),
         }
     }
@@ -55,7 +56,7 @@ impl Addition {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_nothing(&self) -> bool {
-        !self.subscribe && self.retention.is_none()
+        !self.subscribe && self.retention.is_none() && !self.protect
     }
 }
 
@@ -72,6 +73,7 @@ mod tests {
             class: LogGroupClass::Standard,
             retention,
             governed_by: None,
+            is_protected: false,
             arn: String::new(),
             stored_bytes: 0,
             created_ms: 1,
@@ -85,6 +87,7 @@ mod tests {
         let desired = Desired {
             ships: Some(guard),
             retention: Some(Retention::Days(30)),
+            deletion_protection: Some(true),
             ..Desired::default()
         };
         let ownership = Ownership::of(Some("ship"), Some(SHIPPER));
@@ -94,8 +97,12 @@ mod tests {
     #[test]
     fn a_new_group_gets_filter_and_retention() {
         let addition = added(&group("/a", Retention::Never), &[]);
-        let expected =
-            Addition { subscribe: true, retention: Some(Retention::Days(30)), skip: None };
+        let expected = Addition {
+            subscribe: true,
+            retention: Some(Retention::Days(30)),
+            protect: true,
+            skip: None,
+        };
         assert_eq!(addition, expected);
     }
 
@@ -103,13 +110,15 @@ mod tests {
     fn existing_filters_and_retentions_are_kept() {
         let mut filter = SubscriptionFilter::new("ship", SHIPPER);
         filter.pattern = "ERROR".into();
-        assert!(added(&group("/a", Retention::Days(7)), &[filter]).is_nothing());
+        let group = LogGroup { is_protected: true, ..group("/a", Retention::Days(7)) };
+        assert!(added(&group, &[filter]).is_nothing());
     }
 
     #[test]
     fn a_foreign_filter_of_our_name_is_reported_and_unchanged() {
         let foreign = SubscriptionFilter::new("ship", format!("{SHIPPER}-of-somebody"));
-        let addition = added(&group("/a", Retention::Days(30)), std::slice::from_ref(&foreign));
+        let group = LogGroup { is_protected: true, ..group("/a", Retention::Days(30)) };
+        let addition = added(&group, std::slice::from_ref(&foreign));
         assert!(addition.is_nothing());
         let taken = Obstacle::NameTaken(foreign.destination_arn);
         assert_eq!(addition.skip, Some(Skip::Obstacle(taken)));

@@ -17,6 +17,8 @@ pub struct Claim {
     pub shipped: BTreeSet<String>,
     /// The groups whose retention it sets.
     pub retained: BTreeSet<String>,
+    /// The groups whose deletion protection it sets.
+    pub protected: BTreeSet<String>,
 }
 
 /// Why two policies cannot both hold in one account and region, or had better not.
@@ -24,6 +26,8 @@ pub struct Claim {
 pub enum Conflict {
     /// What one sets as retention does not satisfy the other, and the other way round.
     Retention,
+    /// One protects from deletion what the other does not.
+    DeletionProtection,
     /// Both use the same filter name, by which a policy identifies its filters. The arguments are
     /// those in which the filters differ.
     FilterName(Vec<Argument>),
@@ -55,6 +59,12 @@ impl Claim {
         if !retained.is_empty() && self.desired.contradicts(&other.desired) {
             conflicts.push((Conflict::Retention, retained));
         }
+        let protected: BTreeSet<_> =
+            self.protected.intersection(&other.protected).cloned().collect();
+        let differ = self.desired.deletion_protection != other.desired.deletion_protection;
+        if !protected.is_empty() && differ {
+            conflicts.push((Conflict::DeletionProtection, protected));
+        }
         let shipped: BTreeSet<_> = self.shipped.intersection(&other.shipped).cloned().collect();
         let conflict = self.conflict_over_filters(other);
         let conflict = conflict
@@ -73,6 +83,7 @@ impl Claim {
             desired: self.desired.clone(),
             shipped: BTreeSet::new(),
             retained: BTreeSet::new(),
+            protected: BTreeSet::new(),
         }
     }
 
@@ -196,6 +207,19 @@ mod tests {
         let conflicts = keeping(30, &["/a", "/b"]).conflicts(&keeping(14, &["/b", "/c"]));
         assert_eq!(conflicts, [(Conflict::Retention, BTreeSet::from(["/b".to_owned()]))]);
         assert_eq!(keeping(30, &["/a"]).conflicts(&keeping(14, &["/c"])), []);
+    }
+
+    #[test]
+    fn deletion_protections_conflict_only_if_they_differ() {
+        let protecting = |protection: bool, groups: &[&str]| Claim {
+            desired: Desired { deletion_protection: Some(protection), ..Desired::default() },
+            protected: groups.iter().map(|name| (*name).to_owned()).collect(),
+            ..Claim::default()
+        };
+        let found = protecting(true, &["/a", "/b"]).conflicts(&protecting(false, &["/b", "/c"]));
+        assert_eq!(found, [(Conflict::DeletionProtection, BTreeSet::from(["/b".to_owned()]))]);
+        assert_eq!(conflicts(&protecting(true, &["/a"]), &protecting(true, &["/a"])), []);
+        assert_eq!(conflicts(&protecting(true, &["/a"]), &protecting(false, &["/b"])), []);
     }
 
     #[test]

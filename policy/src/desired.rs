@@ -2,8 +2,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::{
-    GroupState, LogGroupClass, LoopGuard, Obstacle, Provenance, Retention, RetentionMode, Skip,
-    Subscription,
+    GroupState, LogGroup, LogGroupClass, LoopGuard, Obstacle, Provenance, Retention, RetentionMode,
+    Skip, Subscription,
 };
 
 /// The desired state of every log group that a policy selects.
@@ -15,6 +15,8 @@ pub struct Desired {
     pub retention: Option<Retention>,
     /// What that means for a group that keeps them longer or shorter.
     pub mode: RetentionMode,
+    /// Whether groups are to be protected from deletion; None leaves each group as it is.
+    pub deletion_protection: Option<bool>,
     /// What becomes of a group that cannot take our filter.
     pub on_conflict: OnConflict,
 }
@@ -78,6 +80,16 @@ pub struct Known {
 }
 
 impl Desired {
+    /// How a log group stands that has this subscription.
+    #[must_use]
+    pub fn current(&self, group: &LogGroup, subscription: Option<Subscription>) -> GroupState {
+        GroupState {
+            subscription,
+            retention: group.retention,
+            deletion_protection: self.deletion_protection.map(|_| group.is_protected),
+        }
+    }
+
     /// What is due to one log group.
     #[must_use]
     pub fn on(
@@ -94,14 +106,24 @@ impl Desired {
             .as_ref()
             .and_then(|guard| Skip::of(name, class, guard))
             .or(obstacle.filter(|_| self.ships.is_some() || denied).map(Skip::Obstacle));
-        let subscribed = self.ships.is_some() && skip.is_none();
-        let takes_retention = class.takes_retention() && !denied && !known.is_governed;
-        let retention = self.retention.filter(|_| takes_retention);
+        let ships = self.ships.is_some();
+        let subscription = match &skip {
+            None => ships.then_some(Subscription::Active),
+            // AWS may deny one write and allow another: a filter that is there stays.
+            Some(Skip::Obstacle(Obstacle::Denied(_))) if ships => {
+                current.subscription.clone().filter(|current| *current != Subscription::Missing)
+            }
+            Some(_) => None,
+        };
+        let is_changeable = class.is_changeable() && !denied;
+        let retention = self.retention.filter(|_| is_changeable && !known.is_governed);
+        let protection = self.deletion_protection.filter(|_| is_changeable);
         let state = GroupState {
-            subscription: subscribed.then_some(Subscription::Active),
+            subscription,
             retention: retention.map_or(current.retention, |says| {
                 self.desired_retention(says, current.retention, known.retention)
             }),
+            deletion_protection: protection.or(current.deletion_protection),
         };
         DesiredState { state, skip }
     }
@@ -128,7 +150,7 @@ mod tests {
     use crate::Destination;
 
     fn state(subscription: Option<Subscription>, retention: Retention) -> GroupState {
-        GroupState { subscription, retention }
+        GroupState { subscription, retention, deletion_protection: None }
     }
 
     fn shipping_to(name: &str, retention: Option<Retention>) -> Desired {
@@ -155,6 +177,26 @@ mod tests {
             let desired = policy.on("/aws/lambda/x", &LogGroupClass::Standard, &current, known);
             assert_eq!(desired.state, state(Some(Subscription::Active), retention));
         }
+    }
+
+    #[test]
+    fn a_group_is_protected_where_the_policy_says_so_and_the_group_takes_it() {
+        let policy = Desired { deletion_protection: Some(true), ..Desired::default() };
+        let desired = |class, protected, known| {
+            let current = GroupState {
+                deletion_protection: Some(protected),
+                ..state(None, Retention::Days(7))
+            };
+            policy.on("/app/a", &class, &current, known).state.deletion_protection
+        };
+        let governed = || Known { is_governed: true, ..Known::default() };
+        assert_eq!(desired(LogGroupClass::Standard, false, Known::default()), Some(true));
+        assert_eq!(desired(LogGroupClass::InfrequentAccess, false, governed()), Some(true));
+        assert_eq!(desired(LogGroupClass::Delivery, false, Known::default()), Some(false));
+        let current = state(None, Retention::Days(7));
+        let nothing = Desired::default();
+        let desired = nothing.on("/app/a", &LogGroupClass::Standard, &current, Known::default());
+        assert_eq!(desired.state.deletion_protection, None);
     }
 
     #[test]
@@ -227,6 +269,10 @@ mod tests {
         let desired = policy.on("/app/a", &LogGroupClass::Standard, &current, denied.clone());
         assert_eq!(desired.state, state(None, Retention::Days(7)));
         assert_eq!(desired.skip.map(|skip| skip.to_string()).as_deref(), Some("denied: no"));
+        let subscribed = state(Some(Subscription::Active), Retention::Days(7));
+        let desired = policy.on("/app/a", &LogGroupClass::Standard, &subscribed, denied.clone());
+        assert_eq!(desired.state, subscribed);
+        assert!(desired.skip.is_some());
         policy.ships = None;
         let desired = policy.on("/app/a", &LogGroupClass::Standard, &current, denied);
         assert_eq!(desired.state.retention, Retention::Days(7));

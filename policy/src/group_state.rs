@@ -10,6 +10,9 @@ pub struct GroupState {
     pub subscription: Option<Subscription>,
     /// A retention.
     pub retention: Retention,
+    /// Whether it is protected from deletion; None where the policy does not say whether it is to
+    /// be.
+    pub deletion_protection: Option<bool>,
 }
 
 /// How the subscription of a log group stands.

@@ -151,6 +151,9 @@ impl Document {
         if self.desired.retention.is_some() {
             statements.allow(groups(), ["logs:DeleteRetentionPolicy", "logs:PutRetentionPolicy"]);
         }
+        if self.desired.deletion_protection.is_some() {
+            statements.allow(groups(), ["logs:PutLogGroupDeletionProtection"]);
+        }
         if let Some(destination) = self.destination() {
             let actions = ["logs:DeleteSubscriptionFilter", "logs:PutSubscriptionFilter"];
             statements.allow(groups(), actions);
@@ -248,6 +251,15 @@ mod tests {
                     "Resource": [format!("{groups}/app/a"), format!("{groups}/app/a:*")]},
             ])
         );
+    }
+
+    #[test]
+    fn a_policy_that_protects_log_groups_may_protect_them() {
+        let destination = r#""deletion_protection":true,"#;
+        let document = document(destination, r#"{"name_prefixes":["/app/"]}"#);
+        let protects = "logs:PutLogGroupDeletionProtection";
+        assert!(allowed(&document, Phase::Apply, &[]).to_string().contains(protects));
+        assert!(!allowed(&document, Phase::Plan, &[]).to_string().contains(protects));
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod rule;
 mod selection;
 mod skip;
 mod tags;
-mod written_retention;
+mod written;
 
 pub use account_policy::{AccountPolicy, UnknownAccountPolicy};
 pub use addition::Addition;
@@ -53,4 +53,4 @@ pub use rule::{InvalidRegex, NameRegex, Rule};
 pub use selection::{Listing, Selection};
 pub use skip::{Obstacle, Skip};
 pub use tags::{InvalidTags, TagFilter, Tags};
-pub use written_retention::WrittenRetention;
+pub use written::{Written, WrittenProtection, WrittenRetention};

@@ -15,6 +15,8 @@ pub struct LogGroup {
     /// The account-level retention policy that sets its retention, by name. Its own retention has
     /// no effect then, and is not reported.
     pub governed_by: Option<String>,
+    /// Whether CloudWatch Logs refuses to delete it.
+    pub is_protected: bool,
     /// Its ARN, without the `:*` that some operations append.
     pub arn: String,
     /// What it holds, in bytes before compression.
@@ -52,9 +54,9 @@ impl LogGroupClass {
         }
     }
 
-    /// Whether a group of this class takes a retention of ours.
+    /// Whether a group of this class takes a retention and a deletion protection of ours.
     #[must_use]
-    pub fn takes_retention(&self) -> bool {
+    pub fn is_changeable(&self) -> bool {
         !matches!(self, Self::Delivery)
     }
 }

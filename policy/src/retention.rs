@@ -116,7 +116,8 @@ pub struct UnknownRetentionMode {
     text: String,
 }
 
-/// What becomes of the retention of a log group that a policy lets go.
+/// What becomes of a property of a log group, such as its retention, when a policy lets the group
+/// go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDestroy {
     /// It stays as the policy set it.
@@ -138,9 +139,9 @@ impl FromStr for OnDestroy {
     }
 }
 
-/// A text that does not say what becomes of retention.
+/// A text that does not say that.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a value of retention_on_destroy: it must be \"keep\" or \"restore\"")]
+#[error("{text:?} must be \"keep\" or \"restore\"")]
 pub struct UnknownOnDestroy {
     text: String,
 }

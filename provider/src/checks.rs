@@ -108,6 +108,12 @@ pub(crate) fn retention_on_destroy(text: &str) -> Checked {
         .map_err(|error| invalid("Invalid retention_on_destroy", sentence(&error)))
 }
 
+pub(crate) fn deletion_protection_on_destroy(text: &str) -> Checked {
+    text.parse::<OnDestroy>()
+        .map(drop)
+        .map_err(|error| invalid("Invalid deletion_protection_on_destroy", sentence(&error)))
+}
+
 pub(crate) fn on_conflict(text: &str) -> Checked {
     text.parse::<OnConflict>()
         .map(drop)

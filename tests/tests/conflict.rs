@@ -165,6 +165,22 @@ fn a_denied_log_group_is_skipped_with_the_reason() {
 }
 
 #[test]
+fn a_filter_stays_where_only_the_retention_is_denied() {
+    let scene = Scene::with_groups(&["/app/a", "/app/sealed"]);
+    let denied = AwsError::access_denied("PutRetentionPolicy");
+    scene.proxy.on("PutRetentionPolicy").group("/app/sealed").fail(denied);
+    scene.policy(&skipping(&scene));
+    scene.apply();
+    // Once more: the first apply has recorded the denial.
+    scene.apply();
+    scene.ships("/app/sealed", &scene.shipper());
+    let state = scene.state();
+    assert!(state["skipped"]["/app/sealed"].as_str().unwrap().starts_with("denied: "), "{state}");
+    assert_eq!(state["log_groups"]["/app/sealed"]["subscription"], "active");
+    scene.plan_is_empty();
+}
+
+#[test]
 fn a_policy_without_any_write_permission_is_an_error_even_with_skip() {
     let scene = Scene::with_groups(&["/app/a", "/app/b"]);
     for operation in ["PutSubscriptionFilter", "PutRetentionPolicy"] {

@@ -71,6 +71,13 @@ const ARGUMENTS: &[Argument] = &[
         Some("Invalid retention_on_destroy"),
         Some(("\"drop\"", "Invalid retention_on_destroy")),
     ),
+    (POLICY, "deletion_protection", FINE, None),
+    (
+        POLICY,
+        "deletion_protection_on_destroy",
+        Some("Invalid deletion_protection_on_destroy"),
+        Some(("\"drop\"", "Invalid deletion_protection_on_destroy")),
+    ),
     (POLICY, "refresh", Some("Invalid refresh"), Some(("\"never\"", "Invalid refresh"))),
     (POLICY, "full_refresh_after_hours", FINE, Some(("0", "Invalid number of hours"))),
     (POLICY, "max_changes", FINE, Some(("-1", "Invalid number"))),
@@ -441,6 +448,7 @@ fn usual(about: &str, argument: &str) -> Arguments {
             ("role_arn", ROLE),
             ("refresh", "\"incremental\""),
             ("retention_in_days", "30"),
+            ("deletion_protection", "true"),
         ]),
         PROVIDER if ["access_key", "secret_key", "token"].contains(&argument) => {
             arguments(&[("access_key", "\"x\""), ("secret_key", "\"y\"")])
@@ -604,6 +612,11 @@ fn without_what_it_is_about_is_an_error_on_its_line() {
             "retention_in_days",
             ("destination_arn", function),
             &[("retention_mode", "\"exact\""), ("retention_on_destroy", "\"keep\"")][..],
+        ),
+        (
+            "deletion_protection",
+            ("destination_arn", function),
+            &[("deletion_protection_on_destroy", "\"keep\"")][..],
         ),
     ] {
         for (name, value) in all {

@@ -73,7 +73,7 @@ pub(crate) fn the_shippers_own_group_is_skipped_and_still_gets_its_retention() {
     let state = scene.state();
     assert_eq!(
         state["log_groups"]["/aws/lambda/shipper"],
-        json!({"subscription": null, "retention_in_days": 30})
+        json!({"subscription": null, "retention_in_days": 30, "deletion_protection": null})
     );
     assert_eq!(
         state["skipped"],
@@ -122,7 +122,7 @@ fn retention_alone_asks_for_no_filters() {
     assert!(scene.proxy.calls_of("DescribeSubscriptionFilters").is_empty());
     assert_eq!(
         scene.state()["log_groups"],
-        json!({"/app/a": {"subscription": null, "retention_in_days": 7}})
+        json!({"/app/a": {"subscription": null, "retention_in_days": 7, "deletion_protection": null}})
     );
     scene.plan_is_empty();
 }
@@ -154,7 +154,10 @@ pub(crate) fn a_destination_made_in_the_same_apply_is_no_obstacle() {
     let change = scene.planned();
     assert_eq!(change.actions, ["update"]);
     assert_eq!(change.unknown["log_groups"], json!({"/app/a": {"subscription": true}}));
-    assert_eq!(change.after["log_groups"], json!({"/app/a": {"retention_in_days": 30}}));
+    assert_eq!(
+        change.after["log_groups"],
+        json!({"/app/a": {"retention_in_days": 30, "deletion_protection": null}})
+    );
     scene.apply_plan();
     scene.ships("/app/a", &other);
     scene.plan_is_empty();

@@ -33,6 +33,7 @@ mod circles;
 mod conflict;
 mod conflicts;
 mod deferral;
+mod deletion_protection;
 mod denied;
 mod discipline;
 mod docs;

@@ -374,5 +374,8 @@ pub(crate) fn says(run: &Run, expected: &str) {
 
 /// An entry of `log_groups`.
 pub(crate) fn entry(subscription: &str, retention_in_days: u64) -> Value {
-    serde_json::json!({"subscription": subscription, "retention_in_days": retention_in_days})
+    serde_json::json!({
+        "subscription": subscription, "retention_in_days": retention_in_days,
+        "deletion_protection": null,
+    })
 }

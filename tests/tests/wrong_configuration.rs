@@ -330,8 +330,8 @@ fn retentions() {
         case(
             &format!("name = \"ship\"\n{}", select("name_prefixes = [\"/a\"]")),
             "Policy without effect",
-            "A policy forwards log groups to destination_arn, sets their retention_in_days, or \
-             both. This one sets neither.",
+            "A policy forwards log groups to destination_arn, sets their retention_in_days or \
+             their deletion_protection, or several of these. This one sets none.",
         ),
         added(
             "retention_in_days = 31",
@@ -389,7 +389,7 @@ fn the_provider_block() {
              DescribeLogGroups, ListLogGroups, ListTagsForResource, DescribeSubscriptionFilters, \
              DescribeDestinations, DescribeAccountPolicies, PutSubscriptionFilter, \
              DeleteSubscriptionFilter, PutRetentionPolicy, DeleteRetentionPolicy, \
-             GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, GetPolicy, \
+             PutLogGroupDeletionProtection, GetCallerIdentity, GetFunctionConfiguration, ListEventSourceMappings, GetPolicy, \
              AddPermission, RemovePermission, ListStreamConsumers, DescribeDeliveryStream, \
              ListDeliveryStreams, DescribePipe, ListPipes, LookupEvents.",
         ),

@@ -35,13 +35,15 @@ fn is_read_as_what_the_rules_work_with() {
         &format!(
             "\"destination_arn\":\"{SHIPPER}\",\"filter_pattern\":\"ERROR\",\
              \"replace_destination_arns\":[\"{SHIPPER}-old\"],\"on_conflict\":\"skip\",\
-             \"retention_in_days\":30,\"retention_mode\":\"at_least\""
+             \"retention_in_days\":30,\"retention_mode\":\"at_least\",\
+             \"deletion_protection\":false"
         ),
     );
     let document = parse(&text).unwrap();
     let wanted = document.wanted.as_ref().unwrap();
     assert_eq!((wanted.name.as_str(), wanted.pattern.as_str()), ("logs", "ERROR"));
     assert_eq!(document.desired.retention, Some(Retention::Days(30)));
+    assert_eq!(document.desired.deletion_protection, Some(false));
     assert_eq!(document.desired.mode, RetentionMode::AtLeast);
     assert_eq!(document.desired.on_conflict, OnConflict::Skip);
     assert!(document.desired.ships.as_ref().unwrap().why("/aws/lambda/shipper").is_some());
@@ -104,7 +106,8 @@ fn what_is_wrong_is_named() {
     );
     check(
         &with("\"retention_in_days\":30,", ""),
-        "destination_arn: without it and without retention_in_days the policy has no effect",
+        "destination_arn: without it, retention_in_days and deletion_protection the policy has no \
+         effect",
     );
     check(
         &with(":30", ":31"),
@@ -266,6 +269,7 @@ prop_compose! {
         replaces in any::<bool>(),
         days in prop::option::of(prop::sample::select(vec![0, 1, 30, 3653])),
         mode in prop::sample::select(vec!["exact", "at_least", "at_most", "if_unset"]),
+        deletion_protection in prop::option::of(any::<bool>()),
         on_conflict in prop::sample::select(vec!["error", "skip"]),
         select in prop::collection::vec(rule(), 1..4),
         exclude in prop::collection::vec(rule(), 0..3),
@@ -292,6 +296,7 @@ prop_compose! {
                 ships,
                 retention: days.map(|days| Retention::parse(days).unwrap()),
                 mode: days.map_or(RetentionMode::Exact, |_| mode.parse().unwrap()),
+                deletion_protection,
             },
             wanted,
             selection: Selection { select, exclude },

@@ -61,6 +61,8 @@ struct Written {
     retention_in_days: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retention_mode: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deletion_protection: Option<bool>,
     select: Vec<WrittenRule>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     exclude: Vec<WrittenRule>,
@@ -110,6 +112,7 @@ impl Written {
             on_conflict: unless_default(&desired.on_conflict).map(|conflict| conflict.to_string()),
             retention_in_days: desired.retention.map(Retention::in_days),
             retention_mode: unless_default(&desired.mode).map(|mode| mode.to_string()),
+            deletion_protection: desired.deletion_protection,
             select: rules(&selection.select),
             exclude: rules(&selection.exclude),
         }
@@ -147,6 +150,7 @@ impl Written {
                 .map(|days| at("retention_in_days", Retention::parse(days)))
                 .transpose()?,
             mode: parsed("retention_mode", self.retention_mode.as_deref())?.unwrap_or_default(),
+            deletion_protection: self.deletion_protection,
             on_conflict: parsed("on_conflict", self.on_conflict.as_deref())?.unwrap_or_default(),
         };
         let wanted = self.wanted()?;
@@ -190,8 +194,9 @@ impl Written {
     fn check_company(&self) -> Result<(), InvalidDocument> {
         let ships = self.destination_arn.is_some();
         let keeps = self.retention_in_days.is_some();
-        if !ships && !keeps {
-            let why = "without it and without retention_in_days the policy has no effect";
+        if !ships && !keeps && self.deletion_protection.is_none() {
+            let why = "without it, retention_in_days and deletion_protection the policy has no \
+                       effect";
             return Err(InvalidDocument::field("destination_arn", why));
         }
         for (field, is_given, other, other_is_given) in [

@@ -54,6 +54,7 @@ mod tests {
             class: LogGroupClass::Standard,
             retention: Retention::Never,
             governed_by: None,
+            is_protected: false,
             arn: arn.to_owned(),
             stored_bytes: 0,
             created_ms: 0,

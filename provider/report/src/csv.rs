@@ -8,7 +8,7 @@ use crate::group::GroupReview;
 use crate::prices::Dollars;
 use crate::review::{Review, TargetReview};
 
-const HEADER: [&str; 17] = [
+const HEADER: [&str; 19] = [
     "account_id",
     "region",
     "log_group",
@@ -20,6 +20,8 @@ const HEADER: [&str; 17] = [
     "desired_subscription",
     "retention_in_days",
     "desired_retention_in_days",
+    "deletion_protection",
+    "desired_deletion_protection",
     "stored_bytes",
     "ingested_bytes",
     "storage_usd_per_month",
@@ -75,6 +77,8 @@ fn write(writer: &mut csv::Writer<Vec<u8>>, target: &TargetReview) -> Result<(),
             text(|it| subscription(&it.desired)),
             usage.group.retention.in_days().to_string(),
             text(|it| Some(it.desired.retention.in_days().to_string())),
+            usage.group.is_protected.to_string(),
+            text(|it| it.desired.deletion_protection.map(|protected| protected.to_string())),
             usage.group.stored_bytes.to_string(),
             usage.ingested_bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
             usd(prices.storage_of(usage)),

@@ -12,20 +12,23 @@ pub(crate) enum State {
     Missing,
     /// Its filter differs from the policy.
     FilterDiffers,
-    /// Only its retention differs from the policy.
+    /// Only its retention, and perhaps its deletion protection, differ from the policy.
     RetentionDiffers,
+    /// Only its deletion protection differs from the policy.
+    ProtectionDiffers,
     /// It is selected and not forwarded, for a reason.
     Skipped,
     Compliant,
 }
 
 impl State {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Unwanted,
         Self::Conflict,
         Self::Missing,
         Self::FilterDiffers,
         Self::RetentionDiffers,
+        Self::ProtectionDiffers,
         Self::Skipped,
         Self::Compliant,
     ];
@@ -37,6 +40,7 @@ impl State {
             Self::Missing => "not subscribed",
             Self::FilterDiffers => "filter differs",
             Self::RetentionDiffers => "retention differs",
+            Self::ProtectionDiffers => "deletion protection differs",
             Self::Skipped => "skipped",
             Self::Compliant => "compliant",
         }
@@ -50,6 +54,7 @@ impl State {
             Self::Missing => "not_subscribed",
             Self::FilterDiffers => "filter_differs",
             Self::RetentionDiffers => "retention_differs",
+            Self::ProtectionDiffers => "deletion_protection_differs",
             Self::Skipped => "skipped",
             Self::Compliant => "compliant",
         }
@@ -67,7 +72,12 @@ impl State {
             }
             Self::Missing => "The log group has no filter of the policy. Apply creates it",
             Self::FilterDiffers => "Its filter differs from the policy. Apply updates it in place",
-            Self::RetentionDiffers => "Only its retention differs from the policy. Apply sets it",
+            Self::RetentionDiffers => {
+                "Its filter is compliant, its retention is not. Apply sets it"
+            }
+            Self::ProtectionDiffers => {
+                "Only its deletion protection differs from the policy. Apply sets it"
+            }
             Self::Skipped => "The log group is selected and not forwarded; the reason is stated",
             Self::Compliant => "No drift",
         }
@@ -88,6 +98,9 @@ impl State {
                 _ => Self::Missing,
             },
             _ if current.retention != desired.retention => Self::RetentionDiffers,
+            _ if current.deletion_protection != desired.deletion_protection => {
+                Self::ProtectionDiffers
+            }
             _ if skip.is_some() => Self::Skipped,
             _ => Self::Compliant,
         }
@@ -132,6 +145,18 @@ impl GroupReview {
     }
 }
 
+/// Whether a log group is protected from deletion, in words.
+pub(crate) fn protection(protected: bool) -> &'static str {
+    if protected { "enabled" } else { "disabled" }
+}
+
+/// A change of deletion protection, in words.
+pub(crate) fn protection_change(it: &GroupReview) -> Option<String> {
+    let (current, desired) = (it.current.deletion_protection?, it.desired.deletion_protection?);
+    (current != desired)
+        .then(|| format!("deletion protection {} → {}", protection(current), protection(desired)))
+}
+
 /// A retention in words.
 pub(crate) fn retention(retention: Retention) -> String {
     match retention {
@@ -151,7 +176,11 @@ mod tests {
         skip: Option<&str>,
         foreign: Option<&str>,
     ) -> State {
-        let state = |(subscription, retention)| GroupState { subscription, retention };
+        let state = |(subscription, retention)| GroupState {
+            subscription,
+            retention,
+            deletion_protection: None,
+        };
         State::of(&Surveyed {
             current: state(current),
             desired: state(desired),
@@ -177,6 +206,18 @@ mod tests {
         assert_eq!(state((None, month), (None, month), Some("class"), None), State::Skipped);
         let skipped = state((None, Retention::Never), (None, month), Some("class"), None);
         assert_eq!(skipped, State::RetentionDiffers);
+    }
+
+    #[test]
+    fn a_group_whose_protection_differs_has_a_state_of_its_own() {
+        let state = |protection| GroupState {
+            subscription: None,
+            retention: Retention::Never,
+            deletion_protection: Some(protection),
+        };
+        let (current, desired) = (state(false), state(true));
+        let surveyed = Surveyed { current, desired, skip: None, foreign: None };
+        assert_eq!(State::of(&surveyed), State::ProtectionDiffers);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::prices::{DEFAULTS_DATE, DEFAULTS_SOURCE, Dollars, Price, PriceSource,
 use crate::review::{IngestionStatus, PolicyReview, Review, TargetReview, Totals};
 
 /// The minor number grows with new fields, the major one with other changes.
-const FORMAT_VERSION: &str = "1.0";
+const FORMAT_VERSION: &str = "1.1";
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -74,6 +74,7 @@ struct JsonPolicy<'a> {
     name: &'a str,
     destination_arn: Option<&'a str>,
     retention_in_days: Option<i64>,
+    deletion_protection: Option<bool>,
     error: Option<&'a str>,
     diagnostics: Vec<JsonDiagnostic<'a>>,
     log_groups: Vec<Selected<'a>>,
@@ -90,6 +91,7 @@ struct JsonDiagnostic<'a> {
 struct JsonUsage<'a> {
     name: &'a str,
     class: String,
+    deletion_protection: bool,
     stored_bytes: u64,
     ingested_bytes: Option<u64>,
     storage_usd_per_month: Option<f64>,
@@ -113,6 +115,7 @@ struct Selected<'a> {
 struct JsonState {
     subscription: Option<String>,
     retention_in_days: i64,
+    deletion_protection: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -220,6 +223,7 @@ impl<'a> JsonPolicy<'a> {
             name: &document.name,
             destination_arn: document.wanted.as_ref().map(|it| it.destination_arn.as_str()),
             retention_in_days: document.desired.retention.map(Retention::in_days),
+            deletion_protection: document.desired.deletion_protection,
             error,
             diagnostics: diagnostics
                 .map(|it| JsonDiagnostic {
@@ -242,6 +246,7 @@ impl<'a> JsonUsage<'a> {
         Self {
             name: &group.name,
             class: group.class.to_string(),
+            deletion_protection: group.is_protected,
             stored_bytes: group.stored_bytes,
             ingested_bytes: *ingested_bytes,
             storage_usd_per_month: usd(prices.storage_of(usage)),
@@ -256,6 +261,7 @@ impl<'a> Selected<'a> {
         let state = |state: &GroupState| JsonState {
             subscription: state.subscription.as_ref().map(ToString::to_string),
             retention_in_days: state.retention.in_days(),
+            deletion_protection: state.deletion_protection,
         };
         Self {
             usage: JsonUsage::of(&it.usage, prices),

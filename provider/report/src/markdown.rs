@@ -5,7 +5,7 @@ use std::fmt::Write;
 use terraform_provider_logagg::engine::{counted, plural, size};
 use tfplugin::Severity;
 
-use crate::group::{GroupReview, retention};
+use crate::group::{GroupReview, protection_change, retention};
 use crate::review::{PolicyFound, Review, TargetReview};
 
 /// A comment on GitHub has at most 65,536 characters.
@@ -134,7 +134,10 @@ fn drifted(found: &PolicyFound) -> impl Iterator<Item = &GroupReview> {
 
 fn row(target: &TargetReview, policy: &str, it: &GroupReview) -> String {
     let (current, desired) = (retention(it.current.retention), retention(it.desired.retention));
-    let change = if current == desired { current } else { format!("{current} → {desired}") };
+    let mut change = if current == desired { current } else { format!("{current} → {desired}") };
+    if let Some(protection) = protection_change(it) {
+        change.push_str(&format!(", {protection}"));
+    }
     format!(
         "| {} | {} | {} | {} | {change} |",
         code(&it.usage.group.name),

@@ -44,6 +44,7 @@ mod tests {
             class: LogGroupClass::Standard,
             retention: Retention::parse(current).unwrap(),
             governed_by: None,
+            is_protected: false,
             arn: String::new(),
             stored_bytes: 1_000,
             created_ms: i64::try_from(created.as_millis()).unwrap(),

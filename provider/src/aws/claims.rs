@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use logagg_policy::{Claim, Conflict, PolicyId, SubscriptionFilter, Succession, WrittenRetention};
+use logagg_policy::{
+    Claim, Conflict, PolicyId, SubscriptionFilter, Succession, WrittenProtection, WrittenRetention,
+};
 use tokio::sync::Mutex;
 
 /// What the policies at work claim.
@@ -23,10 +25,17 @@ pub(crate) struct Claims {
     gone: BTreeSet<PolicyId>,
     /// The filters that a policy has deleted: log group, name and destination.
     released: BTreeSet<[String; 3]>,
-    /// The log groups whose retention a policy has restored.
+    /// The log groups whose retention or deletion protection a policy has restored.
     restored: BTreeSet<String>,
     /// What replaced policies wrote, for those that take their places.
-    bequeathed: BTreeMap<String, WrittenRetention>,
+    bequeathed: Legacy,
+}
+
+/// What policies wrote to log groups that another takes over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Legacy {
+    pub(crate) retentions: BTreeMap<String, WrittenRetention>,
+    pub(crate) protections: BTreeMap<String, WrittenProtection>,
 }
 
 #[derive(Debug)]
@@ -37,7 +46,7 @@ struct Leaving {
 }
 
 /// What a policy that is destroyed leaves to others, unless they are destroyed too: the log groups
-/// whose filters and those whose retention they have in the state as well.
+/// whose filters, retention or deletion protection they have in the state as well.
 pub(crate) type KeptFor = BTreeMap<PolicyId, Overlap>;
 
 /// What two policies have in common.
@@ -45,6 +54,7 @@ pub(crate) type KeptFor = BTreeMap<PolicyId, Overlap>;
 pub(crate) struct Overlap {
     pub(crate) filters: BTreeSet<String>,
     pub(crate) retentions: BTreeSet<String>,
+    pub(crate) protections: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -53,8 +63,8 @@ struct AtWork {
     origin: Origin,
     /// Whether what it gets from others still reaches its state.
     is_open: bool,
-    /// The retentions that others wrote to log groups of its, and leave to it.
-    inherited: BTreeMap<String, WrittenRetention>,
+    /// What others wrote to log groups of its, and leave to it.
+    inherited: Legacy,
 }
 
 /// How a policy comes by what it claims.
@@ -147,7 +157,8 @@ impl Claims {
         let staying = others.filter(|(other, _)| !self.leaving.contains_key(other));
         let overlaps = staying.map(|(other, theirs)| {
             let retentions = claim.retained.intersection(&theirs.retained).cloned().collect();
-            (*other, Overlap { filters: shared(claim, theirs), retentions })
+            let protections = claim.protected.intersection(&theirs.protected).cloned().collect();
+            (*other, Overlap { filters: shared(claim, theirs), retentions, protections })
         });
         overlaps.filter(|(_, overlap)| *overlap != Overlap::default()).collect()
     }
@@ -236,7 +247,7 @@ impl Claims {
         for (_, other) in others {
             match other.claim.succession(log_group, written) {
                 Succession::Inherited if other.is_open => {
-                    other.inherited.insert(log_group.to_owned(), written);
+                    other.inherited.retentions.insert(log_group.to_owned(), written);
                     return Retained::WithWhatWas;
                 }
                 Succession::Inherited | Succession::Found => found = true,
@@ -250,17 +261,47 @@ impl Claims {
         Retained::No
     }
 
+    /// The same for a deletion protection. Another policy keeps the one it finds only where it is
+    /// as it says, so there is none that it takes for one that it found.
+    pub(crate) fn leave_or_restore_protection(
+        &mut self,
+        policy: PolicyId,
+        kept: &KeptFor,
+        log_group: &str,
+        written: WrittenProtection,
+    ) -> Retained {
+        let mut found = self.staying(kept).any(|overlap| overlap.protections.contains(log_group));
+        let others = self.at_work.iter_mut().filter(|(other, _)| **other != policy);
+        for (_, other) in others.filter(|(_, other)| other.claim.protected.contains(log_group)) {
+            if other.is_open {
+                other.inherited.protections.insert(log_group.to_owned(), written);
+                return Retained::WithWhatWas;
+            }
+            found = true;
+        }
+        if found {
+            return Retained::ForgettingWhatWas;
+        }
+        self.restored.insert(log_group.to_owned());
+        Retained::No
+    }
+
     /// A policy that is replaced leaves a retention of its to the one that takes its place.
     pub(crate) fn bequeath(&mut self, log_group: &str, written: WrittenRetention) {
-        self.bequeathed.insert(log_group.to_owned(), written);
+        self.bequeathed.retentions.insert(log_group.to_owned(), written);
+    }
+
+    /// The same for a deletion protection.
+    pub(crate) fn bequeath_protection(&mut self, log_group: &str, written: WrittenProtection) {
+        self.bequeathed.protections.insert(log_group.to_owned(), written);
     }
 
     /// What replaced policies have left.
-    pub(crate) fn bequeathed(&self) -> &BTreeMap<String, WrittenRetention> {
+    pub(crate) fn bequeathed(&self) -> &Legacy {
         &self.bequeathed
     }
 
-    /// The log groups whose retention a policy has restored, or is about to.
+    /// The log groups whose retention or deletion protection a policy has restored, or is about to.
     pub(crate) fn restored(&self) -> &BTreeSet<String> {
         &self.restored
     }
@@ -270,8 +311,8 @@ impl Claims {
     }
 
     /// A policy is about to return its state, with what others have left to it.
-    pub(crate) fn close(&mut self, policy: PolicyId) -> BTreeMap<String, WrittenRetention> {
-        let Some(at_work) = self.at_work.get_mut(&policy) else { return BTreeMap::new() };
+    pub(crate) fn close(&mut self, policy: PolicyId) -> Legacy {
+        let Some(at_work) = self.at_work.get_mut(&policy) else { return Legacy::default() };
         at_work.is_open = false;
         std::mem::take(&mut at_work.inherited)
     }
@@ -284,7 +325,7 @@ pub(crate) enum Kept {
     No,
 }
 
-/// What becomes of a retention that is to be restored.
+/// What becomes of a retention, or a deletion protection, that is to be restored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Retained {
     /// Another policy sets it, and learns what was there before.
@@ -360,10 +401,33 @@ mod tests {
             claims.leave_or_restore(id(OTHER), &KeptFor::new(), log_group, written)
         };
         assert_eq!(restore(&mut claims, "/a"), Retained::WithWhatWas);
-        assert_eq!(claims.close(id(ONE)), BTreeMap::from([("/a".to_owned(), written)]));
+        let retentions = BTreeMap::from([("/a".to_owned(), written)]);
+        assert_eq!(claims.close(id(ONE)), Legacy { retentions, ..Legacy::default() });
         assert_eq!(restore(&mut claims, "/a"), Retained::ForgettingWhatWas);
         assert_eq!(restore(&mut claims, "/b"), Retained::No);
         assert_eq!(claims.restored(), &BTreeSet::from(["/b".to_owned()]));
+    }
+
+    #[test]
+    fn a_protection_is_left_to_a_policy_that_sets_one() {
+        let mut claims = Claims::default();
+        let protecting = Claim { protected: BTreeSet::from(["/a".to_owned()]), ..claim(&[]) };
+        claims.claim(id(ONE), Origin::Created, protecting);
+        let written = WrittenProtection { before: false, wrote: true, created_ms: 1 };
+        let restore = |claims: &mut Claims, log_group, kept: &KeptFor| {
+            claims.leave_or_restore_protection(id(OTHER), kept, log_group, written)
+        };
+        let nothing = KeptFor::new();
+        assert_eq!(restore(&mut claims, "/a", &nothing), Retained::WithWhatWas);
+        let protections = BTreeMap::from([("/a".to_owned(), written)]);
+        assert_eq!(claims.close(id(ONE)), Legacy { protections, ..Legacy::default() });
+        assert_eq!(restore(&mut claims, "/a", &nothing), Retained::ForgettingWhatWas);
+        assert_eq!(restore(&mut claims, "/b", &nothing), Retained::No);
+        assert_eq!(claims.restored(), &BTreeSet::from(["/b".to_owned()]));
+        let overlap =
+            Overlap { protections: BTreeSet::from(["/c".to_owned()]), ..Overlap::default() };
+        let kept = KeptFor::from([(id(ONE), overlap)]);
+        assert_eq!(restore(&mut claims, "/c", &kept), Retained::ForgettingWhatWas);
     }
 
     #[test]
@@ -380,7 +444,7 @@ mod tests {
         assert_eq!(restore("/a", Retention::Days(7)), Retained::No);
         assert_eq!(restore("/b", Retention::Never), Retained::ForgettingWhatWas);
         assert_eq!(claims.restored(), &BTreeSet::from(["/a".to_owned()]));
-        assert_eq!(claims.close(id(ONE)), BTreeMap::new(), "it would change them as its own");
+        assert_eq!(claims.close(id(ONE)), Legacy::default(), "it would change them as its own");
     }
 
     #[test]

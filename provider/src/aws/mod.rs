@@ -43,7 +43,7 @@ mod writer;
 pub(crate) use account::Account;
 pub(crate) use accounts::{Accounts, Credentials};
 pub(crate) use claims::{
-    ClaimConflict, Claims, HandOver, Kept, KeptFor, Origin, Overlap, Retained, SharedClaims,
+    ClaimConflict, Claims, HandOver, Kept, KeptFor, Legacy, Origin, Overlap, Retained, SharedClaims,
 };
 pub(crate) use cloudtrail::Timestamp;
 pub(crate) use denial::{Denial, PolicyKind, Reason};

@@ -11,6 +11,7 @@ pub(crate) enum Operation {
     DeleteSubscriptionFilter,
     PutRetentionPolicy,
     DeleteRetentionPolicy,
+    PutLogGroupDeletionProtection,
     GetCallerIdentity,
     GetFunctionConfiguration,
     ListEventSourceMappings,
@@ -26,7 +27,7 @@ pub(crate) enum Operation {
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 22] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::DescribeLogGroups,
         Self::ListLogGroups,
         Self::ListTagsForResource,
@@ -37,6 +38,7 @@ impl Operation {
         Self::DeleteSubscriptionFilter,
         Self::PutRetentionPolicy,
         Self::DeleteRetentionPolicy,
+        Self::PutLogGroupDeletionProtection,
         Self::GetCallerIdentity,
         Self::GetFunctionConfiguration,
         Self::ListEventSourceMappings,
@@ -63,6 +65,7 @@ impl Operation {
             Self::DeleteSubscriptionFilter => "DeleteSubscriptionFilter",
             Self::PutRetentionPolicy => "PutRetentionPolicy",
             Self::DeleteRetentionPolicy => "DeleteRetentionPolicy",
+            Self::PutLogGroupDeletionProtection => "PutLogGroupDeletionProtection",
             Self::GetCallerIdentity => "GetCallerIdentity",
             Self::GetFunctionConfiguration => "GetFunctionConfiguration",
             Self::ListEventSourceMappings => "ListEventSourceMappings",
@@ -94,7 +97,8 @@ impl Operation {
             | Self::PutSubscriptionFilter
             | Self::DeleteSubscriptionFilter
             | Self::PutRetentionPolicy
-            | Self::DeleteRetentionPolicy => "logs",
+            | Self::DeleteRetentionPolicy
+            | Self::PutLogGroupDeletionProtection => "logs",
             Self::GetCallerIdentity => "sts",
             Self::GetFunctionConfiguration
             | Self::ListEventSourceMappings
@@ -109,8 +113,8 @@ impl Operation {
     }
 
     /// The requests a second that an account may make in a region unless AWS granted more.
-    /// Those of ListLogGroups, DescribeAccountPolicies and of pipes are not documented; they are
-    /// taken for those of calls like them.
+    /// Those of ListLogGroups, DescribeAccountPolicies, PutLogGroupDeletionProtection and of pipes
+    /// are not documented; they are taken for those of calls like them.
     /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>,
     /// <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>,
     /// <https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html>,
@@ -136,7 +140,8 @@ impl Operation {
             | Self::PutSubscriptionFilter
             | Self::DeleteSubscriptionFilter
             | Self::PutRetentionPolicy
-            | Self::DeleteRetentionPolicy => 5.0,
+            | Self::DeleteRetentionPolicy
+            | Self::PutLogGroupDeletionProtection => 5.0,
             Self::LookupEvents => 2.0,
         }
     }

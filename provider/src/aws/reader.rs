@@ -257,6 +257,7 @@ pub(super) fn listed(group: types::LogGroup) -> Option<LogGroup> {
         ),
         retention: Retention::reported(group.retention_in_days),
         governed_by: group.retention_policy_name,
+        is_protected: group.deletion_protection_enabled.unwrap_or_default(),
     })
 }
 

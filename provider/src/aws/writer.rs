@@ -156,6 +156,25 @@ impl Writer {
         }
     }
 
+    /// Protects a log group from deletion, or ends that. The call takes the log group's ARN only,
+    /// where its page speaks of a name too.
+    /// <https://github.com/hashicorp/terraform-provider-aws/pull/45298>
+    pub(crate) async fn set_deletion_protection(
+        &self,
+        log_group_arn: &str,
+        protected: bool,
+    ) -> Result<(), CallError> {
+        let put = self.call(Operation::PutLogGroupDeletionProtection, || {
+            self.region
+                .logs
+                .put_log_group_deletion_protection()
+                .log_group_identifier(log_group_arn)
+                .deletion_protection_enabled(protected)
+                .send()
+        });
+        put.await.map(drop)
+    }
+
     /// As [`RetryingClient::call`](super::caller::RetryingClient::call).
     pub(super) async fn call<T, E, F>(
         &self,

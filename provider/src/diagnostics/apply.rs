@@ -122,6 +122,19 @@ pub(crate) fn retentions_left(log_groups: &[String]) -> Diagnostic {
     )
 }
 
+/// Deletion protection that is not restored because another policy sets it; that policy has no
+/// record of the original.
+pub(crate) fn protections_left(log_groups: &[&str]) -> Diagnostic {
+    Diagnostic::warning(
+        format!("Deletion protection not restored on {}", counted(log_groups.len(), "log group")),
+        format!(
+            "Another policy sets the deletion protection of these log groups, so it was not \
+             changed, and that policy has no record of the original:\n\n{}",
+            listed(log_groups)
+        ),
+    )
+}
+
 /// A tainted policy is deleted without its private state.
 pub(crate) fn private_state_lost(name: &str) -> Diagnostic {
     Diagnostic::warning(

@@ -31,8 +31,8 @@ pub(crate) fn empty_rule(block: &str, path: AttributePath) -> Diagnostic {
 pub(crate) fn nothing_to_do() -> Diagnostic {
     Diagnostic::error(
         "Policy without effect",
-        "A policy forwards log groups to destination_arn, sets their retention_in_days, or both. \
-         This one sets neither.",
+        "A policy forwards log groups to destination_arn, sets their retention_in_days or their \
+         deletion_protection, or several of these. This one sets none.",
     )
 }
 
@@ -56,6 +56,16 @@ pub(crate) fn needs_retention(argument: &str) -> Diagnostic {
         ),
     )
     .on(AttributePath::root(argument))
+}
+
+pub(crate) fn needs_deletion_protection() -> Diagnostic {
+    Diagnostic::error(
+        "deletion_protection_on_destroy without deletion_protection",
+        "deletion_protection_on_destroy configures the deletion protection that the policy sets, \
+         and without deletion_protection it sets none. Add deletion_protection or remove \
+         deletion_protection_on_destroy.",
+    )
+    .on(AttributePath::root("deletion_protection_on_destroy"))
 }
 
 pub(crate) fn needs_incremental_refresh() -> Diagnostic {

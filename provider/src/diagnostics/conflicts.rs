@@ -39,6 +39,16 @@ pub(crate) fn conflict(claim_conflict: &ClaimConflict) -> Diagnostic {
             ),
         )
         .on(AttributePath::root("retention_in_days")),
+        Conflict::DeletionProtection => Diagnostic::error(
+            format!("Policies conflict over the deletion protection of {count}"),
+            format!(
+                "{who} both set the deletion protection of:\n\n{names}\n\nOne enables it, the other \
+                 disables it, so each apply would change it back and forth. Exclude these log \
+                 groups from one of them with an exclude block, or give both the same \
+                 deletion_protection."
+            ),
+        )
+        .on(AttributePath::root("deletion_protection")),
         Conflict::FilterName(arguments) => {
             let mut detail = format!(
                 "{who} both name their subscription filters {:?}. The provider identifies a \

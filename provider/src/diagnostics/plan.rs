@@ -19,6 +19,7 @@ pub(crate) fn announcement(
     present: &Present,
 ) -> Diagnostic {
     let Preview { selected, subscribed, retained, unsubscribed, restored, skipped, .. } = preview;
+    let Preview { protected, unprotected, .. } = preview;
     let mut detail =
         format!("In {region} the selection matches {}.", counted(*selected, "log group"));
     let mut section = |what: String, names: &[String]| {
@@ -44,6 +45,14 @@ pub(crate) fn announcement(
         &present.log_groups,
     );
     section(format!("{}:", counted(retained.len(), "retention change")), retained);
+    section(
+        format!("{} protected from deletion:", counted(protected.len(), "log group")),
+        protected,
+    );
+    section(
+        format!("{} no longer protected from deletion:", counted(unprotected.len(), "log group")),
+        unprotected,
+    );
     section(
         format!("{} no longer forwarded:", counted(unsubscribed.len(), "log group")),
         unsubscribed,

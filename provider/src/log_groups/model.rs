@@ -27,6 +27,7 @@ tfplugin::object! {
         pub(crate) log_group_class: String,
         pub(crate) retention_in_days: i64,
         pub(crate) retention_policy_name: Option<String>,
+        pub(crate) deletion_protection: bool,
         pub(crate) stored_bytes: u64,
         pub(crate) creation_time: String,
         pub(crate) subscription_filters: Attr<Vec<Filter>>,

@@ -93,6 +93,7 @@ impl Found {
             log_group_class: group.class.to_string(),
             retention_in_days: group.retention.in_days(),
             retention_policy_name: group.governed_by.clone(),
+            deletion_protection: group.is_protected,
             stored_bytes: group.stored_bytes,
             creation_time: rfc3339(group.created_ms),
             subscription_filters,

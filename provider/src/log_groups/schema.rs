@@ -49,7 +49,8 @@ fn computed(block: Block) -> Block {
                 "The selected log groups by name. `log_group_class` is `STANDARD`, \
                  `INFREQUENT_ACCESS`, `ESSENTIALS` or `DELIVERY`; `retention_in_days` is 0 if \
                  events never expire; `retention_policy_name` is the account-level retention policy that sets \
-                 it, or null; `stored_bytes` is the size that AWS last reported; `creation_time` is \
+                 it, or null; `deletion_protection` says whether it is protected from \
+                 deletion; `stored_bytes` is the size that AWS last reported; `creation_time` is \
                  UTC, for example `2026-01-31T09:30:00.000Z`; `subscription_filters` is null \
                  unless `include_subscription_filters` is set.",
             ),
@@ -69,6 +70,7 @@ fn found() -> Type {
         ("log_group_class", Type::String),
         ("retention_in_days", Type::Number),
         ("retention_policy_name", Type::String),
+        ("deletion_protection", Type::Bool),
         ("stored_bytes", Type::Number),
         ("creation_time", Type::String),
         ("subscription_filters", Type::list(filter)),

@@ -40,8 +40,11 @@ pub(super) fn claim<'a>(
         if ships {
             claim.shipped.insert(log_group.to_owned());
         }
-        if intent.desired.retention.is_some() && class.takes_retention() {
+        if intent.desired.retention.is_some() && class.is_changeable() {
             claim.retained.insert(log_group.to_owned());
+        }
+        if intent.desired.deletion_protection.is_some() && class.is_changeable() {
+            claim.protected.insert(log_group.to_owned());
         }
     }
     claim
@@ -137,6 +140,7 @@ pub(super) async fn kept_of_left(
     let stays = |name: &String| planned.log_groups.known().is_some_and(|it| it.contains_key(name));
     claim.shipped.retain(|name| !stays(name));
     claim.retained.retain(|name| !stays(name));
+    claim.protected.retain(|name| !stays(name));
     let Ok(claims) = account.claims(region, cx.stopped()).await else { return KeptFor::new() };
     let claims = claims.lock().await;
     claims.kept_for_others(policy, &claim)

@@ -56,9 +56,7 @@ pub(super) async fn create(
     let creating = Creating { policy, account: &account, planned_inventories, claims: &claims };
     match creating.run(cx, stored).await {
         Ok(mut stored) => {
-            for (log_group, written) in claims.lock().await.close(policy) {
-                stored.private.inherit(&log_group, written);
-            }
+            stored.private.inherit_all(&claims.lock().await.close(policy));
             stored.private.created();
             Some(stored)
         }
@@ -248,7 +246,11 @@ fn keep_the_named(state: &mut Policy, absent: &BTreeSet<String>) {
     let ships = state.destination_arn.known().map(|_| Subscription::Missing.to_string());
     if let Attr::Known(log_groups) = &mut state.log_groups {
         for name in absent {
-            let entry = Entry { subscription: ships.clone().into(), retention_in_days: Attr::Null };
+            let entry = Entry {
+                subscription: ships.clone().into(),
+                retention_in_days: Attr::Null,
+                deletion_protection: Attr::Null,
+            };
             log_groups.insert(name.clone(), Attr::Known(entry));
         }
     }

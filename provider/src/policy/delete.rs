@@ -8,6 +8,7 @@ use super::conflicts::{claim_of_map, leave};
 use super::findings::Preview;
 use super::model::{Entry, Intent, Policy};
 use super::permission::Grants;
+use super::preview::Released;
 use super::private_state::{PrivateState, Successor};
 use super::read::check_account;
 use super::reconcile::{GroupChange, Reconciler, by_reason, report_left_to_others};
@@ -22,8 +23,8 @@ pub(super) async fn plan_destroy(
     prior: Stored<Policy, PrivateState>,
 ) -> PrivateState {
     let Stored { state, mut private } = prior;
-    private.keep_for_others(&KeptFor::new());
     Client::is_deferred(cx);
+    private.keep_for_others(&KeptFor::new());
     private.stay();
     let (Ok(intent), Ok(states)) = (state.intent(&private), state.states()) else {
         return private;
@@ -48,8 +49,7 @@ pub(super) fn preview_of_leaving(
 ) -> Preview {
     let mut preview = Preview::default();
     for (name, current) in states {
-        let written = private.written_as_listed(name, current.retention);
-        preview.left(name, current, intent.restored(written), private.stored_bytes(name));
+        preview.left(name, current, &Released::of(intent, private, name, current));
     }
     preview
 }
@@ -104,25 +104,34 @@ async fn rest(
     };
     let mut group_changes = BTreeMap::new();
     for (log_group, current) in states {
-        let desired = GroupState { subscription: None, retention: current.retention };
+        let desired = GroupState { subscription: None, ..current.clone() };
         group_changes.insert(log_group.clone(), GroupChange::of(log_group, current, desired));
     }
-    if intent.on_destroy == OnDestroy::Restore {
+    if [intent.retention_on_destroy, intent.protection_on_destroy].contains(&OnDestroy::Restore) {
         let listed = listed(&reconciler.reader, &intent, group_changes.keys())
             .await
             .map_err(|error| diagnostics::not_read(&error, region))?;
         for (name, group_change) in &mut group_changes {
-            let written = listed.get(name).and_then(|group| stored.private.written(group));
-            match (written, stored.private.successor()) {
-                (None, _) => {}
-                // It would be restored for a moment, and older events permanently deleted.
-                (Some(written), Some(Successor::Here)) => {
-                    claims.lock().await.bequeath(name, written);
-                }
-                (Some(written), _) => {
-                    group_change.current.retention = written.wrote;
-                    group_change.restore(written);
-                }
+            let Some(group) = listed.get(name) else { continue };
+            *group_change = group_change.clone().listed(group);
+            let written = stored.private.written(group);
+            let written = intent.restored(written).and(written);
+            let protection = stored.private.written_protection(group);
+            let protection = intent.restored_protection(protection).and(protection);
+            // It would be restored for a moment, and older events permanently deleted.
+            if stored.private.successor() == Some(Successor::Here) {
+                let mut claims = claims.lock().await;
+                written.into_iter().for_each(|written| claims.bequeath(name, written));
+                protection.into_iter().for_each(|it| claims.bequeath_protection(name, it));
+                continue;
+            }
+            if let Some(written) = written {
+                group_change.current.retention = written.wrote;
+                group_change.restore(written);
+            }
+            if let Some(protection) = protection {
+                group_change.current.deletion_protection = Some(protection.wrote);
+                group_change.restore_protection(protection);
             }
         }
     }

@@ -3,8 +3,9 @@ use std::time::SystemTime;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Claim, DesiredState, GroupState, Known, Listing, LogGroup, LogGroupClass, Obstacle, Ownership,
-    Selection, Subscription, SubscriptionFilter, Tags, WrittenRetention,
+    Claim, Desired, DesiredState, GroupState, Known, Listing, LogGroup, LogGroupClass, Obstacle,
+    Ownership, Selection, Subscription, SubscriptionFilter, Tags, WrittenProtection,
+    WrittenRetention,
 };
 
 use super::conflicts::{Selected, claim};
@@ -17,7 +18,7 @@ use super::progress::Progress;
 use super::reconcile::GroupChange;
 use super::reconciled::Reconciled;
 use super::refresh::Basis;
-use crate::aws::{CallError, Cause, IN_FLIGHT, Reader, Timestamp};
+use crate::aws::{CallError, Cause, IN_FLIGHT, Legacy, Reader, Timestamp};
 use crate::inventory::{self, Inventory};
 
 /// The current state: every log group that a policy selects or still holds, as AWS shows it now.
@@ -42,6 +43,8 @@ pub(super) struct Observed {
     obstacle: Option<Obstacle>,
     /// The policy's own retention, if the group has that.
     written: Option<WrittenRetention>,
+    /// The policy's own deletion protection, if the group has that.
+    written_protection: Option<WrittenProtection>,
 }
 
 /// What a log group is to a policy.
@@ -136,8 +139,8 @@ impl Discovery {
         Ok(Self { groups, inventory, filter_snapshot, began })
     }
 
-    /// Reads log groups again whose retention another policy of this run has restored since they
-    /// were listed.
+    /// Reads log groups again whose retention or deletion protection another policy of this run
+    /// has restored since they were listed.
     pub(super) async fn look_again(
         &mut self,
         reader: &Reader,
@@ -148,6 +151,7 @@ impl Discovery {
                 && let Some(group) = reader.settled_log_group(name).await?
             {
                 observed.group.retention = group.retention;
+                observed.group.is_protected = group.is_protected;
             }
         }
         Ok(())
@@ -174,21 +178,25 @@ impl Discovery {
         shortened
     }
 
-    /// Takes over what replaced policies wrote to log groups whose retention this one sets.
-    pub(super) fn inherit(
-        &self,
-        intent: &Intent,
-        bequeathed: &BTreeMap<String, WrittenRetention>,
-        private: &mut PrivateState,
-    ) {
-        if intent.desired.retention.is_none() {
-            return;
-        }
-        for (name, written) in bequeathed {
+    /// Takes over what replaced policies wrote to log groups whose retention or deletion
+    /// protection this one sets.
+    pub(super) fn inherit(&self, intent: &Intent, bequeathed: &Legacy, private: &mut PrivateState) {
+        let selected = |name: &String| {
             let selected = self.groups.get(name);
             let selected = selected.filter(|group| group.membership == Membership::Selected);
-            if selected.is_some_and(|observed| written.is_on(&observed.group)) {
+            selected.map(|observed| &observed.group)
+        };
+        let Desired { retention, deletion_protection, .. } = intent.desired;
+        let retentions = bequeathed.retentions.iter().filter(|_| retention.is_some());
+        for (name, written) in retentions {
+            if selected(name).is_some_and(|group| written.is_on(group)) {
                 private.inherit(name, *written);
+            }
+        }
+        let protections = bequeathed.protections.iter().filter(|_| deletion_protection.is_some());
+        for (name, written) in protections {
+            if selected(name).is_some_and(|group| written.is_on(group)) {
+                private.inherit_protection(name, *written);
             }
         }
     }
@@ -213,6 +221,7 @@ impl Discovery {
                 observed.obstacle = private_state.denied(name).map(Obstacle::Denied);
             }
             observed.written = private_state.written(&observed.group);
+            observed.written_protection = private_state.written_protection(&observed.group);
         }
     }
 
@@ -262,10 +271,14 @@ impl Discovery {
             let mut group_change =
                 GroupChange::of(name.clone(), current, desired).listed(&group.group);
             group_change.filters = Some(group.filters.clone());
-            if let (Membership::Left, Some(written)) = (group.membership, group.written)
-                && intent.restored(group.written).is_some()
-            {
-                group_change.restore(written);
+            if group.membership == Membership::Left {
+                if let Some(written) = intent.restored(group.written).and(group.written) {
+                    group_change.restore(written);
+                }
+                let written = group.written_protection;
+                if let Some(written) = intent.restored_protection(written).and(written) {
+                    group_change.restore_protection(written);
+                }
             }
             group_change
         });
@@ -282,6 +295,9 @@ impl Discovery {
                 self.groups.remove(&reconciled.log_group);
             } else if let Some(group) = self.groups.get_mut(&reconciled.log_group) {
                 group.group.retention = reconciled.reached.retention;
+                if let Some(protected) = reconciled.reached.deletion_protection {
+                    group.group.is_protected = protected;
+                }
                 if let Some(filters) = &reconciled.filters {
                     group.filters.clone_from(filters);
                 }
@@ -407,13 +423,18 @@ impl Look {
 
 impl Observed {
     fn new(membership: Membership, group: LogGroup) -> Self {
-        Self { membership, group, filters: Vec::new(), obstacle: None, written: None }
+        let (written, written_protection) = (None, None);
+        let (filters, obstacle) = (Vec::new(), None);
+        Self { membership, group, filters, obstacle, written, written_protection }
     }
 
     /// How the group stands towards a policy.
     pub(super) fn state(&self, intent: &Intent, ownership: &Ownership) -> GroupState {
         let holds_ours = self.filters.iter().any(|filter| ownership.made(filter));
-        let unread = GroupState { subscription: None, retention: self.group.retention };
+        let mut unread = intent.desired.current(&self.group, None);
+        if self.membership == Membership::Left {
+            unread.deletion_protection = self.written_protection.map(|written| written.wrote);
+        }
         let concerned = self.desired(intent, &unread).state.subscription.is_some();
         let subscription = match &intent.wanted {
             Some(wanted) => {
@@ -426,7 +447,7 @@ impl Observed {
     }
 
     /// What is due to the group; a group that left is only to lose our filter, and perhaps our
-    /// retention.
+    /// retention and deletion protection.
     pub(super) fn desired(&self, intent: &Intent, current: &GroupState) -> DesiredState {
         let LogGroup { name, class, .. } = &self.group;
         match self.membership {
@@ -438,7 +459,10 @@ impl Observed {
             }
             Membership::Left => {
                 let retention = intent.restored(self.written).unwrap_or(current.retention);
-                DesiredState { state: GroupState { subscription: None, retention }, skip: None }
+                let restored = intent.restored_protection(self.written_protection);
+                let deletion_protection = restored.or(current.deletion_protection);
+                let state = GroupState { subscription: None, retention, deletion_protection };
+                DesiredState { state, skip: None }
             }
         }
     }

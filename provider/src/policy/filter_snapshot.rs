@@ -180,6 +180,7 @@ mod tests {
             class: LogGroupClass::Standard,
             retention: Retention::Never,
             governed_by: None,
+            is_protected: false,
             arn: String::new(),
             stored_bytes: 0,
             created_ms: 1,
@@ -187,7 +188,11 @@ mod tests {
     }
 
     fn reconciled(name: &str, filters: Option<Vec<SubscriptionFilter>>) -> Reconciled {
-        let current = GroupState { subscription: None, retention: Retention::Never };
+        let current = GroupState {
+            subscription: None,
+            retention: Retention::Never,
+            deletion_protection: None,
+        };
         Reconciled { filters, writes: 1, ..Reconciled::untouched(name.to_owned(), current) }
     }
 

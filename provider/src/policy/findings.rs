@@ -82,6 +82,10 @@ pub(crate) struct Preview {
     pub(super) changes: usize,
     pub(crate) subscribed: Vec<String>,
     pub(crate) retained: Vec<String>,
+    /// Those whose deletion protection is enabled.
+    pub(crate) protected: Vec<String>,
+    /// Those whose deletion protection is disabled.
+    pub(crate) unprotected: Vec<String>,
     pub(crate) unsubscribed: Vec<String>,
     /// Those whose original retention is restored.
     pub(crate) restored: Vec<String>,

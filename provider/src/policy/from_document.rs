@@ -37,6 +37,8 @@ impl Policy {
             retention_in_days: desired.retention.map(Retention::in_days).into(),
             retention_mode: text(&desired.mode.to_string()),
             retention_on_destroy: Attr::Null,
+            deletion_protection: desired.deletion_protection.into(),
+            deletion_protection_on_destroy: Attr::Null,
             refresh: Attr::Null,
             full_refresh_after_hours: Attr::Null,
             max_changes: Attr::Null,
@@ -96,6 +98,7 @@ mod tests {
              \"emit_system_fields\":[\"@aws.account\"],\
              \"replace_destination_arns\":[\"{stream}-old\"],\"on_conflict\":\"skip\",\
              \"retention_in_days\":30,\"retention_mode\":\"at_least\",\
+             \"deletion_protection\":true,\
              \"select\":[{{\"names\":[\"/a\"]}},{{\"tags\":{{\"team\":\"*\"}}}}],\
              \"exclude\":[{{\"name_regex\":\"-canary$\",\"log_group_classes\":[\"STANDARD\"]}}]}}"
         ));

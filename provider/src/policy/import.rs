@@ -98,7 +98,11 @@ pub(super) async fn policy(
             } else {
                 Subscription::Differs(differences)
             };
-            let state = GroupState { subscription: Some(subscription), retention: *retention };
+            let state = GroupState {
+                subscription: Some(subscription),
+                retention: *retention,
+                deletion_protection: None,
+            };
             states.insert(log_group.clone(), state);
         } else {
             private_state.record_foreign(log_group, other);
@@ -131,6 +135,8 @@ pub(super) async fn policy(
         retention_in_days: Attr::Null,
         retention_mode: Attr::Null,
         retention_on_destroy: Attr::Null,
+        deletion_protection: Attr::Null,
+        deletion_protection_on_destroy: Attr::Null,
         refresh: Attr::Null,
         full_refresh_after_hours: Attr::Null,
         max_changes: Attr::Null,

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use logagg_policy::{
     Arn, Desired, Destination, Document, Grant, GroupState, Listing, LoopGuard, OnDestroy,
-    Ownership, PolicyId, Retention, Selection, Subscription, SubscriptionFilter, WrittenRetention,
+    Ownership, PolicyId, Retention, Selection, Subscription, SubscriptionFilter, WrittenProtection,
+    WrittenRetention,
 };
 use tfplugin::{Attr, Context, Convert};
 
@@ -38,6 +39,8 @@ tfplugin::object! {
         pub(crate) retention_in_days: Attr<i64>,
         pub(crate) retention_mode: Attr<String>,
         pub(crate) retention_on_destroy: Attr<String>,
+        pub(crate) deletion_protection: Attr<bool>,
+        pub(crate) deletion_protection_on_destroy: Attr<String>,
         pub(crate) refresh: Attr<String>,
         pub(crate) full_refresh_after_hours: Attr<i64>,
         pub(crate) max_changes: Attr<i64>,
@@ -58,6 +61,7 @@ tfplugin::object! {
     pub(crate) struct Entry {
         pub(crate) subscription: Attr<String>,
         pub(crate) retention_in_days: Attr<i64>,
+        pub(crate) deletion_protection: Attr<bool>,
     }
 }
 
@@ -75,7 +79,8 @@ pub(crate) struct Intent {
     pub(crate) desired: Desired,
     pub(crate) selection: Selection,
     pub(crate) guards: Guards,
-    pub(crate) on_destroy: OnDestroy,
+    pub(crate) retention_on_destroy: OnDestroy,
+    pub(crate) protection_on_destroy: OnDestroy,
     pub(crate) refresh: Refresh,
 }
 
@@ -99,8 +104,25 @@ impl Intent {
     /// What a log group's retention goes back to when the policy lets it go: what was there before
     /// the policy's first write, if that is wanted and what is there now is still the policy's.
     pub(crate) fn restored(&self, written: Option<WrittenRetention>) -> Option<Retention> {
-        let wanted = self.on_destroy == OnDestroy::Restore;
+        let wanted = self.retention_on_destroy == OnDestroy::Restore;
         written.filter(|_| wanted).map(|written| written.before)
+    }
+
+    /// The same for its deletion protection.
+    pub(crate) fn restored_protection(&self, written: Option<WrittenProtection>) -> Option<bool> {
+        let wanted = self.protection_on_destroy == OnDestroy::Restore;
+        written.filter(|_| wanted).map(|written| written.before)
+    }
+
+    /// The deletion protection of a log group, as far as the policy sets it.
+    pub(crate) fn protection(
+        &self,
+        private_state: &PrivateState,
+        log_group: &str,
+        stated: Option<bool>,
+    ) -> Option<bool> {
+        let listed = || private_state.is_protected(log_group);
+        self.desired.deletion_protection.map(|_| stated.unwrap_or_else(listed))
     }
 }
 
@@ -127,6 +149,7 @@ impl Policy {
                 ships: destination.as_ref().map(LoopGuard::by_name),
                 retention,
                 mode: parsed(&self.retention_mode)?,
+                deletion_protection: self.deletion_protection.known().copied(),
                 on_conflict: parsed(&self.on_conflict)?,
             },
             selection: selection(&self.select, &self.exclude).map_err(unusable)?,
@@ -134,7 +157,8 @@ impl Policy {
                 max_changes: count(&self.max_changes),
                 min_matches: count(&self.min_matches),
             },
-            on_destroy: parsed(&self.retention_on_destroy)?,
+            retention_on_destroy: parsed(&self.retention_on_destroy)?,
+            protection_on_destroy: parsed(&self.deletion_protection_on_destroy)?,
             refresh: self.refresh()?,
         })
     }
@@ -237,6 +261,7 @@ impl Policy {
         !texts.iter().any(|text| text.is_unknown())
             && !self.apply_on_transformed_logs.is_unknown()
             && !self.retention_in_days.is_unknown()
+            && !self.deletion_protection.is_unknown()
             && known(&self.emit_system_fields)
             && known(&self.replace_destination_arns)
             && self.selection_is_known()
@@ -303,21 +328,32 @@ impl Policy {
 impl Policy {
     /// Whether the planned retention of a log group is unknown.
     pub(crate) fn is_unknown_retention(&self, log_group: &str) -> bool {
-        let entry = self.log_groups.known().and_then(|groups| groups.get(log_group)?.known());
-        entry.is_some_and(|entry| entry.retention_in_days.is_unknown())
+        self.entry(log_group).is_some_and(|entry| entry.retention_in_days.is_unknown())
+    }
+
+    /// Whether the planned deletion protection of a log group is unknown.
+    pub(crate) fn is_unknown_protection(&self, log_group: &str) -> bool {
+        self.entry(log_group).is_some_and(|entry| entry.deletion_protection.is_unknown())
+    }
+
+    fn entry(&self, log_group: &str) -> Option<&Entry> {
+        self.log_groups.known()?.get(log_group)?.known()
     }
 }
 
 impl Entry {
     /// Whether a plan left something of it unknown.
     pub(crate) fn has_unknown(&self) -> bool {
-        self.subscription.is_unknown() || self.retention_in_days.is_unknown()
+        self.subscription.is_unknown()
+            || self.retention_in_days.is_unknown()
+            || self.deletion_protection.is_unknown()
     }
 
     pub(crate) fn of(state: &GroupState) -> Self {
         Self {
             subscription: state.subscription.as_ref().map(ToString::to_string).into(),
             retention_in_days: Attr::Known(state.retention.in_days()),
+            deletion_protection: state.deletion_protection.into(),
         }
     }
 
@@ -332,6 +368,7 @@ impl Entry {
         Ok(GroupState {
             subscription: subscription.transpose()?,
             retention: Retention::reported(days),
+            deletion_protection: self.deletion_protection.known().copied(),
         })
     }
 }

@@ -14,7 +14,7 @@ use super::model::{Entry, Intent, Policy, Unusable, about};
 use super::permission;
 use super::plan_by_listing::{Before, plan_by_listing};
 use super::planned_inventories::PlannedInventories;
-use super::preview::{FilterWrite, GroupPreview};
+use super::preview::{FilterWrite, GroupPreview, Released};
 use super::private_state::{PrivateState, Refusals, Successor};
 use super::validate::grant_to_what_is_no_function;
 use crate::aws::{Account, Origin};
@@ -186,6 +186,10 @@ fn plan_create(planned: &mut Policy, account_id: Option<&str>) {
                 Attr::Known(Entry {
                     subscription: Attr::unknown(),
                     retention_in_days: Attr::unknown(),
+                    deletion_protection: match planned.deletion_protection {
+                        Attr::Null => Attr::Null,
+                        Attr::Known(_) | Attr::Unknown(_) => Attr::unknown(),
+                    },
                 })
             };
             Attr::Known(names.into_iter().map(|name| (name, unread())).collect())
@@ -227,8 +231,9 @@ fn plan_update(
     let mut unsure = false;
     for (name, retention) in &selected {
         let class = private.class(name);
-        let current =
+        let mut current =
             states.get(*name).cloned().unwrap_or_else(|| new_group_state(&intent, *retention));
+        current.deletion_protection = intent.protection(private, name, current.deletion_protection);
         let written = private.written_as_listed(name, current.retention);
         let known = Known {
             obstacle: private.obstacle(name, &ownership, refusals),
@@ -256,8 +261,7 @@ fn plan_update(
         });
     }
     for (name, current) in states.iter().filter(|(name, _)| !selected.contains_key(name.as_str())) {
-        let restored = intent.restored(private.written_as_listed(name, current.retention));
-        preview.left(name, current, restored, private.stored_bytes(name));
+        preview.left(name, current, &Released::of(&intent, private, name, current));
     }
     let unknown_skips = unknown.subscription || unsure;
     planned.log_groups = Attr::Known(log_groups);
@@ -269,7 +273,7 @@ fn plan_update(
 /// A newly selected log group; its filters have not been read.
 fn new_group_state(intent: &Intent, retention: Retention) -> GroupState {
     let subscription = intent.desired.ships.as_ref().map(|_| Subscription::Missing);
-    GroupState { subscription, retention }
+    GroupState { subscription, retention, deletion_protection: None }
 }
 
 /// What of a log group is unknown yet.
@@ -278,6 +282,8 @@ struct Unknown {
     subscription: bool,
     /// An argument that says what is retained is.
     retention: bool,
+    /// Whether log groups are protected is.
+    protection: bool,
     /// A destination whose filters are taken over is.
     replaced: bool,
     /// An argument of the filters changes, so every one of them is written, though each is active
@@ -295,6 +301,7 @@ impl Unknown {
             subscription: planned.destination_arn.is_unknown() || planned.on_conflict.is_unknown(),
             retention: planned.retention_in_days.is_unknown()
                 || planned.retention_mode.is_unknown(),
+            protection: planned.deletion_protection.is_unknown(),
             replaced: !replaced.is_wholly_known(),
             written: !planned.subscribes_as(prior),
             skips: on_conflict == Some(OnConflict::Skip),
@@ -302,7 +309,7 @@ impl Unknown {
     }
 
     fn anything(&self) -> bool {
-        self.subscription || self.retention
+        self.subscription || self.retention || self.protection
     }
 
     fn entry(
@@ -321,8 +328,13 @@ impl Unknown {
             entry.subscription = Attr::unknown();
         }
         let may_be_denied = self.skips && current.retention != desired.retention;
-        if (self.retention && class.takes_retention()) || may_be_denied {
+        if (self.retention && class.is_changeable()) || may_be_denied {
             entry.retention_in_days = Attr::unknown();
+        }
+        let may_be_denied =
+            self.skips && current.deletion_protection != desired.deletion_protection;
+        if (self.protection && class.is_changeable()) || may_be_denied {
+            entry.deletion_protection = Attr::unknown();
         }
         entry
     }
@@ -394,7 +406,7 @@ mod tests {
     }
 
     fn group_state(subscription: Option<Subscription>, retention: Retention) -> GroupState {
-        GroupState { subscription, retention }
+        GroupState { subscription, retention, deletion_protection: None }
     }
 
     /// A policy in the state with these log groups.
@@ -421,6 +433,8 @@ mod tests {
             retention_in_days: Attr::Known(30),
             retention_mode: Attr::Null,
             retention_on_destroy: Attr::Null,
+            deletion_protection: Attr::Null,
+            deletion_protection_on_destroy: Attr::Null,
             refresh: Attr::Null,
             full_refresh_after_hours: Attr::Null,
             max_changes: Attr::Null,
@@ -442,6 +456,7 @@ mod tests {
             class,
             retention: Retention::Never,
             governed_by: None,
+            is_protected: false,
             arn: String::new(),
             stored_bytes,
             created_ms: 1,
@@ -482,7 +497,11 @@ mod tests {
         ]);
         state.pending = Attr::Known(1);
         let planned = planned(&state, PrivateState::default(), |_| {});
-        let active = Entry { subscription: text("active"), retention_in_days: Attr::Known(30) };
+        let active = Entry {
+            subscription: text("active"),
+            retention_in_days: Attr::Known(30),
+            deletion_protection: Attr::Null,
+        };
         assert_eq!(entry(&planned, "/aws/lambda/new"), active);
         assert_eq!(entry(&planned, "/aws/lambda/a"), active);
         assert_eq!(planned.pending, Attr::Known(0));
@@ -508,7 +527,11 @@ mod tests {
             planned(&state, private_state, |policy| policy.select = select("/aws/lambda/b"));
         let names: Vec<_> = planned.log_groups.known().unwrap().keys().collect();
         assert_eq!(names, ["/aws/lambda/b"]);
-        let desired = Entry { subscription: text("active"), retention_in_days: Attr::Known(30) };
+        let desired = Entry {
+            subscription: text("active"),
+            retention_in_days: Attr::Known(30),
+            deletion_protection: Attr::Null,
+        };
         assert_eq!(entry(&planned, "/aws/lambda/b"), desired);
     }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use logagg_policy::{AccountPolicy, GroupState, Known, PolicyId, SubscriptionFilter};
+use logagg_policy::{AccountPolicy, Known, PolicyId, SubscriptionFilter};
 use tfplugin::{Context, Stored};
 
 use super::conflicts;
 use super::findings::Preview;
 use super::model::{Intent, Policy};
 use super::planned_inventories::{PlannedInventories, PlannedInventory};
-use super::preview::{FilterWrite, GroupPreview};
+use super::preview::{FilterWrite, GroupPreview, Released};
 use super::private_state::PrivateState;
 use crate::aws::{Account, IN_FLIGHT, Origin, Reader};
 use crate::connection::Client;
@@ -114,10 +114,8 @@ fn count(
             is_governed: group.governed_by.is_some(),
         };
         let current = states.remove(&group.name);
-        let current = GroupState {
-            subscription: current.and_then(|current| current.subscription),
-            retention: group.retention,
-        };
+        let subscription = current.and_then(|current| current.subscription);
+        let current = intent.desired.current(group, subscription);
         let desired = intent.desired.on(&group.name, &group.class, &current, known);
         preview.selected(&GroupPreview {
             log_group: &group.name,
@@ -129,8 +127,7 @@ fn count(
         });
     }
     for (name, current) in &states {
-        let restored = intent.restored(private.written_as_listed(name, current.retention));
-        preview.left(name, current, restored, private.stored_bytes(name));
+        preview.left(name, current, &Released::of(intent, private, name, current));
     }
 }
 

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use logagg_policy::{Claim, GroupState, Known, PolicyId};
+use logagg_policy::{Claim, Known, PolicyId};
 use tokio::time::Instant;
 
 use super::conflicts::{Selected, claim};
@@ -65,7 +65,7 @@ impl PlannedInventory {
     pub(super) fn claim(&self, policy: &Policy, intent: &Intent) -> Claim {
         let groups = self.selected.iter().filter_map(|name| self.inventory.listed.get(name));
         let selected = groups.map(|group| {
-            let current = GroupState { subscription: None, retention: group.retention };
+            let current = intent.desired.current(group, None);
             let desired = intent.desired.on(&group.name, &group.class, &current, Known::default());
             let ships = desired.state.subscription.is_some();
             Selected { log_group: &group.name, class: group.class.clone(), ships }

@@ -10,6 +10,7 @@ use tfplugin::{Context, Diagnostic, Goal};
 
 use super::findings::{ByAccount, Guards, Preview, Shortened};
 use super::model::Intent;
+use super::private_state::PrivateState;
 use crate::connection::Client;
 use crate::diagnostics;
 
@@ -24,6 +25,34 @@ pub(super) struct GroupPreview<'a> {
     pub(super) filter: FilterWrite,
     /// The account-level retention policy that sets its retention.
     pub(super) governed_by: Option<&'a str>,
+}
+
+/// What becomes of a log group that a policy releases, beside its filter.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Released {
+    /// The retention that is restored.
+    pub(super) retention: Option<Retention>,
+    /// The deletion protection that is restored.
+    pub(super) protection: Option<bool>,
+    pub(super) stored_bytes: u64,
+}
+
+impl Released {
+    /// According to the last listing.
+    pub(super) fn of(
+        intent: &Intent,
+        private: &PrivateState,
+        log_group: &str,
+        current: &GroupState,
+    ) -> Self {
+        let written = private.written_as_listed(log_group, current.retention);
+        let retention = intent.restored(written).filter(|before| *before != current.retention);
+        let protected =
+            current.deletion_protection.unwrap_or_else(|| private.is_protected(log_group));
+        let written = private.written_protection_as_listed(log_group, protected);
+        let protection = intent.restored_protection(written).filter(|before| *before != protected);
+        Self { retention, protection, stored_bytes: private.stored_bytes(log_group) }
+    }
 }
 
 /// Whether a filter is written although the log group is compliant.
@@ -98,6 +127,11 @@ impl Preview {
         if current.retention != desired.state.retention {
             self.retained.push(log_group.to_owned());
         }
+        match desired.state.deletion_protection {
+            protection if protection == current.deletion_protection => {}
+            Some(true) => self.protected.push(log_group.to_owned()),
+            Some(false) | None => self.unprotected.push(log_group.to_owned()),
+        }
         self.changes += usize::from(again || desired.state != *current);
         self.shortened.count(log_group, current.retention, desired.state.retention, stored_bytes);
         if let Some(policy) = governed_by.filter(|_| self.sets_retention) {
@@ -116,23 +150,23 @@ impl Preview {
         }
     }
 
-    /// Counts a log group that the policy releases, and on which this retention is restored.
-    pub(super) fn left(
-        &mut self,
-        log_group: &str,
-        current: &GroupState,
-        restored: Option<Retention>,
-        stored_bytes: u64,
-    ) {
-        let restored = restored.filter(|restored| *restored != current.retention);
+    /// Counts a log group that the policy releases.
+    pub(super) fn left(&mut self, log_group: &str, current: &GroupState, released: &Released) {
+        let Released { retention, protection, stored_bytes } = *released;
         if current.subscription.is_some() {
             self.unsubscribed.push(log_group.to_owned());
         }
-        if let Some(restored) = restored {
+        if let Some(restored) = retention {
             self.restored.push(log_group.to_owned());
             self.restored_shorter.count(log_group, current.retention, restored, stored_bytes);
         }
-        self.changes += usize::from(current.subscription.is_some() || restored.is_some());
+        match protection {
+            Some(true) => self.protected.push(log_group.to_owned()),
+            Some(false) => self.unprotected.push(log_group.to_owned()),
+            None => {}
+        }
+        let restores = retention.is_some() || protection.is_some();
+        self.changes += usize::from(current.subscription.is_some() || restores);
     }
 
     /// Warns of events that will be deleted or arrive twice, and fails the plan where it goes too
@@ -212,7 +246,7 @@ mod tests {
     }
 
     fn state(subscription: Option<Subscription>, retention: Retention) -> GroupState {
-        GroupState { subscription, retention }
+        GroupState { subscription, retention, deletion_protection: None }
     }
 
     fn selected(
@@ -273,11 +307,17 @@ mod tests {
     fn a_group_that_leaves_counts_by_its_filter_and_its_restored_retention() {
         let mut preview = Preview::default();
         let (week, month) = (Retention::Days(7), Retention::Days(30));
-        preview.left("/a", &state(Some(Subscription::Active), month), None, 10);
-        preview.left("/b", &state(None, month), Some(week), 10);
-        preview.left("/c", &state(None, month), Some(month), 10);
-        preview.left("/d", &state(None, month), Some(Retention::Never), 10);
-        assert_eq!(preview.changes, 3);
+        let mut left = |name: &str, subscription, retention, protection| {
+            let released = Released { retention, protection, stored_bytes: 10 };
+            preview.left(name, &state(subscription, month), &released);
+        };
+        left("/a", Some(Subscription::Active), None, None);
+        left("/b", None, Some(week), None);
+        left("/c", None, None, None);
+        left("/d", None, Some(Retention::Never), None);
+        left("/e", None, None, Some(false));
+        assert_eq!(preview.changes, 4);
+        assert_eq!(preview.unprotected, ["/e"]);
         assert_eq!(preview.restored_shorter.log_groups, ["/b (30 days to 7 days)"]);
         assert_eq!(preview.restored_shorter.bytes, 10);
     }

@@ -6,12 +6,13 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use logagg_policy::{
     AccountPolicy, Arn, Grant, Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership,
-    PolicyId, Provenance, Retention, Selection, SubscriptionFilter, TagFilter, WrittenRetention,
+    PolicyId, Provenance, Retention, Selection, SubscriptionFilter, TagFilter, WrittenProtection,
+    WrittenRetention,
 };
 use serde::{Deserialize, Serialize};
 
 use super::filter_snapshot::FilterSnapshot;
-use crate::aws::{KeptFor, Overlap};
+use crate::aws::{KeptFor, Legacy, Overlap};
 use crate::inventory::Inventory;
 
 /// The private state of a policy: what planning needs and the state does not show.
@@ -47,7 +48,10 @@ pub(crate) struct PrivateState {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     kept: BTreeMap<String, KeptGroups>,
     /// The retention that the policy wrote to log groups, and what was there before.
-    written: BTreeMap<String, Written>,
+    written: BTreeMap<String, Written<i64>>,
+    /// The same of deletion protection.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    written_protection: BTreeMap<String, Written<bool>>,
     /// Names and destinations of filters of ours that may still be there, because a change of
     /// either was not finished on every group.
     former_filters: BTreeSet<(String, String)>,
@@ -87,6 +91,8 @@ struct Listed {
     /// The account-level retention policy that sets it.
     #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     governed_by: Option<String>,
+    #[serde(rename = "p", default, skip_serializing_if = "is_false")]
+    is_protected: bool,
     #[serde(rename = "b")]
     stored_bytes: u64,
     #[serde(rename = "n", default)]
@@ -114,15 +120,17 @@ struct KeptGroups {
     filters: BTreeSet<String>,
     #[serde(rename = "r")]
     retentions: BTreeSet<String>,
+    #[serde(rename = "p", default, skip_serializing_if = "BTreeSet::is_empty")]
+    protections: BTreeSet<String>,
 }
 
-/// A [`WrittenRetention`].
+/// What the policy wrote to a log group: a retention in days, or a deletion protection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Written {
+struct Written<T> {
     #[serde(rename = "r")]
-    before_in_days: i64,
+    before: T,
     #[serde(rename = "w")]
-    wrote_in_days: i64,
+    wrote: T,
     #[serde(rename = "t")]
     created_ms: i64,
 }
@@ -136,21 +144,33 @@ struct Foreign {
     destination_arn: String,
 }
 
-impl Written {
+impl Written<i64> {
     fn of(written: WrittenRetention) -> Self {
         Self {
-            before_in_days: written.before.in_days(),
-            wrote_in_days: written.wrote.in_days(),
+            before: written.before.in_days(),
+            wrote: written.wrote.in_days(),
             created_ms: written.created_ms,
         }
     }
 
     fn read(&self) -> WrittenRetention {
         WrittenRetention {
-            before: retention(self.before_in_days),
-            wrote: retention(self.wrote_in_days),
+            before: retention(self.before),
+            wrote: retention(self.wrote),
             created_ms: self.created_ms,
         }
+    }
+}
+
+impl Written<bool> {
+    fn of(written: WrittenProtection) -> Self {
+        let WrittenProtection { before, wrote, created_ms } = written;
+        Self { before, wrote, created_ms }
+    }
+
+    fn read(&self) -> WrittenProtection {
+        let Self { before, wrote, created_ms } = *self;
+        WrittenProtection { before, wrote, created_ms }
     }
 }
 
@@ -264,6 +284,11 @@ impl PrivateState {
         self.seen(log_group)?.governed_by.as_deref()
     }
 
+    /// Whether a log group was protected from deletion when it was listed.
+    pub(super) fn is_protected(&self, log_group: &str) -> bool {
+        self.seen(log_group).is_some_and(|group| group.is_protected)
+    }
+
     pub(super) fn stored_bytes(&self, log_group: &str) -> u64 {
         self.seen(log_group).map_or(0, |group| group.stored_bytes)
     }
@@ -352,13 +377,42 @@ impl PrivateState {
         if let Some(first) = self.written_to(log_group, written.created_ms) {
             written.before = first.before;
         }
-        self.written.insert(log_group.to_owned(), Written::of(written));
+        self.written.insert(log_group.to_owned(), Written::<i64>::of(written));
     }
 
     /// Keeps in mind what another policy wrote, unless this one has written itself.
     pub(super) fn inherit(&mut self, log_group: &str, written: WrittenRetention) {
         if self.written_to(log_group, written.created_ms).is_none() {
-            self.written.insert(log_group.to_owned(), Written::of(written));
+            self.written.insert(log_group.to_owned(), Written::<i64>::of(written));
+        }
+    }
+
+    /// The policy wrote a deletion protection, as in [`record_written`](Self::record_written).
+    pub(super) fn record_written_protection(
+        &mut self,
+        log_group: &str,
+        mut written: WrittenProtection,
+    ) {
+        if let Some(first) = self.protection_written_to(log_group, written.created_ms) {
+            written.before = first.before;
+        }
+        self.written_protection.insert(log_group.to_owned(), Written::<bool>::of(written));
+    }
+
+    /// Keeps in mind what another policy wrote, unless this one has written itself.
+    pub(super) fn inherit_protection(&mut self, log_group: &str, written: WrittenProtection) {
+        if self.protection_written_to(log_group, written.created_ms).is_none() {
+            self.written_protection.insert(log_group.to_owned(), Written::<bool>::of(written));
+        }
+    }
+
+    /// Keeps in mind what other policies wrote and left to this one.
+    pub(super) fn inherit_all(&mut self, legacy: &Legacy) {
+        for (log_group, written) in &legacy.retentions {
+            self.inherit(log_group, *written);
+        }
+        for (log_group, written) in &legacy.protections {
+            self.inherit_protection(log_group, *written);
         }
     }
 
@@ -384,7 +438,7 @@ impl PrivateState {
     }
 
     fn written_to(&self, log_group: &str, created_ms: i64) -> Option<WrittenRetention> {
-        let written = self.written.get(log_group).map(Written::read);
+        let written = self.written.get(log_group).map(Written::<i64>::read);
         written.filter(|written| written.created_ms == created_ms)
     }
 
@@ -394,13 +448,36 @@ impl PrivateState {
         written.filter(|written| written.is_on(group))
     }
 
+    fn protection_written_to(&self, log_group: &str, created_ms: i64) -> Option<WrittenProtection> {
+        let written = self.written_protection.get(log_group).map(Written::<bool>::read);
+        written.filter(|written| written.created_ms == created_ms)
+    }
+
+    /// The deletion protection that the policy wrote to a log group, if that is still there.
+    pub(super) fn written_protection(&self, group: &LogGroup) -> Option<WrittenProtection> {
+        let written = self.protection_written_to(&group.name, group.created_ms);
+        written.filter(|written| written.is_on(group))
+    }
+
+    /// The same according to the last listing.
+    pub(super) fn written_protection_as_listed(
+        &self,
+        log_group: &str,
+        now: bool,
+    ) -> Option<WrittenProtection> {
+        let written = self.written_protection.get(log_group).map(Written::<bool>::read)?;
+        let listed = self.seen(log_group);
+        let same = listed.is_none_or(|listed| listed.created_ms == written.created_ms);
+        (same && written.wrote == now).then_some(written)
+    }
+
     /// The same according to the last listing, for a log group that has this retention now.
     pub(super) fn written_as_listed(
         &self,
         log_group: &str,
         now: Retention,
     ) -> Option<WrittenRetention> {
-        let written = self.written.get(log_group).map(Written::read)?;
+        let written = self.written.get(log_group).map(Written::<i64>::read)?;
         let listed = self.seen(log_group);
         let same = listed.is_none_or(|listed| {
             listed.created_ms == written.created_ms && listed.governed_by.is_none()
@@ -420,6 +497,7 @@ impl PrivateState {
 
     pub(super) fn forget_written_but(&mut self, keep: impl Fn(&str) -> bool) {
         self.written.retain(|name, _| keep(name));
+        self.written_protection.retain(|name, _| keep(name));
     }
 
     /// The policy's id, drawn now if it has none.
@@ -459,9 +537,10 @@ impl PrivateState {
 
     /// Keeps in mind for an apply what other policies have too, in place of what was known before.
     pub(super) fn keep_for_others(&mut self, kept: &KeptFor) {
-        let groups = |Overlap { filters, retentions }: &Overlap| KeptGroups {
+        let groups = |Overlap { filters, retentions, protections }: &Overlap| KeptGroups {
             filters: filters.clone(),
             retentions: retentions.clone(),
+            protections: protections.clone(),
         };
         self.kept = kept.iter().map(|(policy, it)| (policy.to_string(), groups(it))).collect();
     }
@@ -469,8 +548,8 @@ impl PrivateState {
     /// What is to be left to other policies.
     pub(super) fn kept_for_others(&self) -> KeptFor {
         let kept = self.kept.iter().filter_map(|(policy, groups)| {
-            let KeptGroups { filters, retentions } = groups.clone();
-            Some((policy.parse().ok()?, Overlap { filters, retentions }))
+            let KeptGroups { filters, retentions, protections } = groups.clone();
+            Some((policy.parse().ok()?, Overlap { filters, retentions, protections }))
         });
         kept.collect()
     }
@@ -587,6 +666,7 @@ impl Listed {
             class,
             retention_in_days: group.retention.in_days(),
             governed_by: group.governed_by.clone(),
+            is_protected: group.is_protected,
             stored_bytes: group.stored_bytes,
             created_ms: group.created_ms,
             tagged: Vec::new(),
@@ -628,6 +708,7 @@ mod tests {
             class,
             retention: Retention::Days(7),
             governed_by: None,
+            is_protected: false,
             arn: String::new(),
             stored_bytes: 12,
             created_ms: 1,

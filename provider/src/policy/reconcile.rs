@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use logagg_policy::{
-    GroupState, Listing, LogGroup, OnConflict, Ownership, PolicyId, SubscriptionFilter,
-    WrittenRetention,
+    GroupState, Listing, LogGroup, OnConflict, Ownership, PolicyId, Retention, SubscriptionFilter,
+    Written, WrittenProtection, WrittenRetention,
 };
 use tfplugin::Context;
 
@@ -44,16 +44,29 @@ pub(super) struct GroupChange {
     pub(super) filters: Option<Vec<SubscriptionFilter>>,
     /// Why the filter must not be created after all: it would create a loop.
     pub(super) barred: Option<String>,
-    pub(super) retention: RetentionWrite,
+    pub(super) retention: PropertyWrite<Retention>,
+    pub(super) protection: PropertyWrite<bool>,
+    /// The ARN of the log group, where it was listed.
+    arn: String,
 }
 
-/// What the write of a retention is to the policy.
+/// What the write of a retention or a deletion protection is to the policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RetentionWrite {
+pub(super) enum PropertyWrite<T> {
     /// It becomes the policy's own, on a group that was created at this time.
     Own { created_ms: i64 },
-    /// It restores the retention that this write replaced.
-    Back(WrittenRetention),
+    /// It restores what this write replaced.
+    Back(Written<T>),
+}
+
+impl<T: Copy> PropertyWrite<T> {
+    /// What there is to remember of such a write.
+    fn written(self, before: T, wrote: T) -> Option<Written<T>> {
+        match self {
+            Self::Own { created_ms } => Some(Written { before, wrote, created_ms }),
+            Self::Back(_) => None,
+        }
+    }
 }
 
 /// Whether a compliant subscription is written nevertheless.
@@ -83,20 +96,31 @@ impl GroupChange {
             subscription: Touch::IfDifferent,
             filters: None,
             barred: None,
-            retention: RetentionWrite::Own { created_ms: 0 },
+            retention: PropertyWrite::Own { created_ms: 0 },
+            protection: PropertyWrite::Own { created_ms: 0 },
+            arn: String::new(),
         }
     }
 
     /// The same for a group as it was just listed.
     pub(super) fn listed(mut self, group: &LogGroup) -> Self {
-        self.retention = RetentionWrite::Own { created_ms: group.created_ms };
+        let created_ms = group.created_ms;
+        self.retention = PropertyWrite::Own { created_ms };
+        self.protection = PropertyWrite::Own { created_ms };
+        self.arn.clone_from(&group.arn);
         self
     }
 
     /// Restores the retention from before the policy's write.
     pub(super) fn restore(&mut self, written: WrittenRetention) {
         self.desired.retention = written.before;
-        self.retention = RetentionWrite::Back(written);
+        self.retention = PropertyWrite::Back(written);
+    }
+
+    /// Restores the deletion protection from before the policy's write.
+    pub(super) fn restore_protection(&mut self, written: WrittenProtection) {
+        self.desired.deletion_protection = Some(written.before);
+        self.protection = PropertyWrite::Back(written);
     }
 
     /// Whether anything may have to be written.
@@ -166,6 +190,13 @@ impl Reconciler {
         {
             self.reconcile_retention(&group_change, &mut reconciled).await;
         }
+        if let Some(protected) = group_change.desired.deletion_protection
+            && group_change.current.deletion_protection != Some(protected)
+            && !halted
+            && !reconciled.gone
+        {
+            self.reconcile_protection(&group_change, protected, &mut reconciled).await;
+        }
         if reconciled.gone {
             self.verify_gone(&mut reconciled).await;
         }
@@ -173,7 +204,7 @@ impl Reconciler {
     }
 
     async fn reconcile_retention(&self, group_change: &GroupChange, reconciled: &mut Reconciled) {
-        if let RetentionWrite::Back(written) = group_change.retention {
+        if let PropertyWrite::Back(written) = group_change.retention {
             let mut claims = self.claims.lock().await;
             match claims.leave_or_restore(self.policy, &self.kept, &group_change.log_group, written)
             {
@@ -192,11 +223,36 @@ impl Reconciler {
         if outcome.is_ok() {
             reconciled.writes += 1;
             reconciled.reached.retention = group_change.desired.retention;
-            if let RetentionWrite::Own { created_ms } = group_change.retention {
-                let (before, wrote) =
-                    (group_change.current.retention, group_change.desired.retention);
-                reconciled.written = Some(WrittenRetention { before, wrote, created_ms });
+            let (before, wrote) = (group_change.current.retention, group_change.desired.retention);
+            reconciled.written = group_change.retention.written(before, wrote);
+        }
+        reconciled.note(outcome.map_err(Failure::Call));
+    }
+
+    async fn reconcile_protection(
+        &self,
+        group_change: &GroupChange,
+        protected: bool,
+        reconciled: &mut Reconciled,
+    ) {
+        let GroupChange { log_group, arn, current, protection, .. } = group_change;
+        if let PropertyWrite::Back(written) = *protection {
+            let mut claims = self.claims.lock().await;
+            match claims.leave_or_restore_protection(self.policy, &self.kept, log_group, written) {
+                Retained::No => {}
+                Retained::WithWhatWas => return,
+                Retained::ForgettingWhatWas => {
+                    reconciled.left_to_others.forgotten_protection = Some(written);
+                    return;
+                }
             }
+        }
+        let outcome = self.writer.set_deletion_protection(arn, protected).await;
+        if outcome.is_ok() {
+            reconciled.writes += 1;
+            reconciled.reached.deletion_protection = Some(protected);
+            let before = current.deletion_protection.unwrap_or(!protected);
+            reconciled.written_protection = protection.written(before, protected);
         }
         reconciled.note(outcome.map_err(Failure::Call));
     }
@@ -410,6 +466,10 @@ pub(super) fn report_left_to_others(cx: &Context<Client>, reconciled: &[Reconcil
     if !forgotten.is_empty() {
         cx.report(diagnostics::retentions_left(&forgotten));
     }
+    let forgotten = of(&|left| left.forgotten_protection.is_some());
+    if !forgotten.is_empty() {
+        cx.report(diagnostics::protections_left(&forgotten));
+    }
 }
 
 /// Keeps in mind what was written, and what AWS refused.
@@ -417,6 +477,9 @@ pub(super) fn record_reconciled(private: &mut PrivateState, reconciled: &[Reconc
     for group in reconciled {
         if let Some(written) = group.written {
             private.record_written(&group.log_group, written);
+        }
+        if let Some(written) = group.written_protection {
+            private.record_written_protection(&group.log_group, written);
         }
         for failure in &group.failures {
             let Failure::Call(error) = failure else { continue };

@@ -1,4 +1,6 @@
-use logagg_policy::{GroupState, OnConflict, Subscription, SubscriptionFilter, WrittenRetention};
+use logagg_policy::{
+    GroupState, OnConflict, Subscription, SubscriptionFilter, WrittenProtection, WrittenRetention,
+};
 
 use super::findings::Failure;
 use crate::aws::{CallError, Cause};
@@ -18,6 +20,8 @@ pub(super) struct Reconciled {
     pub(super) writes: usize,
     /// The retention that it was given.
     pub(super) written: Option<WrittenRetention>,
+    /// The deletion protection that it was given.
+    pub(super) written_protection: Option<WrittenProtection>,
     /// How the subscription stood before the first write, where that was looked at.
     pub(super) found: Option<Subscription>,
     /// What was left as it is because another policy needs it.
@@ -30,6 +34,8 @@ pub(super) struct LeftToOthers {
     pub(super) filters: usize,
     /// A retention that was to be restored, and of which no record remains.
     pub(super) forgotten: Option<WrittenRetention>,
+    /// The same of a deletion protection.
+    pub(super) forgotten_protection: Option<WrittenProtection>,
 }
 
 impl Reconciled {
@@ -44,6 +50,7 @@ impl Reconciled {
             missing: None,
             writes: 0,
             written: None,
+            written_protection: None,
             found: None,
             left_to_others: LeftToOthers::default(),
         }

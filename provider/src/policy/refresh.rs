@@ -150,6 +150,7 @@ mod tests {
             class: LogGroupClass::Standard,
             retention: Retention::Never,
             governed_by: None,
+            is_protected: false,
             arn: String::new(),
             stored_bytes: 0,
             created_ms,

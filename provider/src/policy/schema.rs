@@ -63,6 +63,27 @@ pub(super) fn schema() -> Schema {
                 .check(|text: &String| checks::retention_on_destroy(text)),
         )
         .attribute(
+            "deletion_protection",
+            Attribute::optional(Type::Bool).describe(
+                "Whether the selected log groups are protected from deletion: `true` enables \
+                 CloudWatch Logs' deletion protection on each of them, `false` disables it. \
+                 Without it deletion protection is not changed. A protected log group cannot be \
+                 deleted by anyone, Terraform included, before its protection is disabled.",
+            ),
+        )
+        .attribute(
+            "deletion_protection_on_destroy",
+            Attribute::optional(Type::String)
+                .describe(
+                    "Deletion protection of a log group that left the selection, or whose policy \
+                     is destroyed: `keep` (default) does not change it, `restore` sets what was \
+                     there before the policy's first write, if the current one is still the one \
+                     that the policy wrote. The original is recorded in the state and lost with \
+                     it.",
+                )
+                .check(|text: &String| checks::deletion_protection_on_destroy(text)),
+        )
+        .attribute(
             "refresh",
             Attribute::optional(Type::String)
                 .describe(
@@ -223,6 +244,7 @@ fn computed(block: Block) -> Block {
     let entry = Type::object([
         ("subscription".to_owned(), Type::String),
         ("retention_in_days".to_owned(), Type::Number),
+        ("deletion_protection".to_owned(), Type::Bool),
     ]);
     block
         .attribute(
@@ -239,7 +261,8 @@ fn computed(block: Block) -> Block {
                 "Every selected log group by name. `subscription` is `active`, `missing`, `differs \
                  (ARGUMENTS)` with the arguments that differ, or null if nothing is forwarded: the \
                  log group is in `skipped`, or there is no `destination_arn`. `retention_in_days` \
-                 is 0 if events never expire.",
+                 is 0 if events never expire. `deletion_protection` is null if the policy does not \
+                 set it.",
             ),
         )
         .attribute(

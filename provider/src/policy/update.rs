@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use logagg_policy::{
     GroupState, Listing, LogGroup, OnConflict, Permission, PolicyId, Retention, Subscription,
-    SubscriptionFilter, WrittenRetention,
+    SubscriptionFilter, WrittenProtection, WrittenRetention,
 };
 use tfplugin::{Attr, Context, Diagnostic, Stored};
 
@@ -64,9 +64,7 @@ async fn updated(
     let mut claims = claims.lock().await;
     match outcome {
         Ok(mut stored) => {
-            for (log_group, written) in claims.close(policy) {
-                stored.private.inherit(&log_group, written);
-            }
+            stored.private.inherit_all(&claims.close(policy));
             Ok(stored)
         }
         Err(diagnostic) => {
@@ -164,6 +162,7 @@ impl Updating<'_> {
                 .map_err(not_read)?;
             let restored = claims.lock().await.restored().clone();
             meanwhile.look_again(reader, restored).await.map_err(not_read)?;
+            plan.recheck_protections(&meanwhile);
             plan.recheck_retentions(&intent, &stored.private, &mut meanwhile);
             let mut group_changes = plan.group_changes(&meanwhile);
             intent.guards.check(plan.selected(), group_changes.len())?;
@@ -250,6 +249,8 @@ struct Change {
     touch: Touch,
     /// The policy's write, if the retention before it is restored.
     back: Option<WrittenRetention>,
+    /// The same of its deletion protection.
+    protection_back: Option<WrittenProtection>,
 }
 
 impl Planned {
@@ -265,16 +266,26 @@ impl Planned {
             is_new: false,
             touch: Touch::IfDifferent,
             back: None,
+            protection_back: None,
         };
         let mut groups = BTreeMap::new();
         let private = &stored.private;
         for (name, mut desired) in stored.state.states()? {
             let before = states.remove(&name);
             let is_new = before.is_none();
-            let current = before.unwrap_or_else(|| GroupState {
+            let mut current = before.unwrap_or_else(|| GroupState {
                 subscription: desired.subscription.as_ref().map(|_| Subscription::Missing),
                 retention: private.retention(&name).unwrap_or(Retention::Never),
+                deletion_protection: None,
             });
+            current.deletion_protection =
+                intent.protection(private, &name, current.deletion_protection);
+            if stored.state.is_unknown_protection(&name) {
+                desired.deletion_protection = match private.class(&name).is_changeable() {
+                    true => intent.desired.deletion_protection,
+                    false => current.deletion_protection,
+                };
+            }
             if let Some(says) = intent.desired.retention
                 && stored.state.is_unknown_retention(&name)
                 && private.governed_by(&name).is_none()
@@ -288,7 +299,7 @@ impl Planned {
             groups.insert(name, change);
         }
         groups.extend(states.into_iter().map(|(name, current)| {
-            let desired = GroupState { subscription: None, retention: current.retention };
+            let desired = GroupState { subscription: None, ..current.clone() };
             (name, change(current, desired, Membership::Left))
         }));
         Ok(Self { groups })
@@ -305,6 +316,18 @@ impl Planned {
         for (name, change) in &mut self.groups {
             if changed || wanted.is_some_and(|wanted| claims.was_released(name, wanted)) {
                 change.touch = Touch::Always;
+            }
+        }
+    }
+
+    /// Where a deletion protection is to be written, what the log group has now is what it had
+    /// before.
+    fn recheck_protections(&mut self, meanwhile: &Meanwhile) {
+        for (name, change) in &mut self.groups {
+            let planned = change.current.deletion_protection != change.desired.deletion_protection;
+            let is_selected = change.membership == Membership::Selected;
+            if let Some(group) = meanwhile.listed.get(name).filter(|_| planned && is_selected) {
+                change.current.deletion_protection = Some(group.is_protected);
             }
         }
     }
@@ -330,6 +353,15 @@ impl Planned {
                         change.current.retention = now;
                         change.desired.retention = before;
                         change.back = back;
+                    }
+                    let planned = change.current.deletion_protection;
+                    let planned = planned.unwrap_or_else(|| private.is_protected(name));
+                    let then = private.written_protection_as_listed(name, planned);
+                    let back = private.written_protection(group).filter(|_| then.is_some());
+                    if let Some(before) = intent.restored_protection(back) {
+                        change.current.deletion_protection = Some(group.is_protected);
+                        change.desired.deletion_protection = Some(before);
+                        change.protection_back = back;
                     }
                 }
                 Membership::Selected
@@ -370,6 +402,9 @@ impl Planned {
             if let Some(back) = change.back {
                 group_change.restore(back);
             }
+            if let Some(back) = change.protection_back {
+                group_change.restore_protection(back);
+            }
             group_change
         });
         group_changes.filter(GroupChange::is_needed).collect()
@@ -399,7 +434,7 @@ struct Meanwhile {
     superseded: BTreeSet<String>,
     /// Those whose filter was changed.
     refiltered: BTreeSet<String>,
-    /// Those whose retention another policy of this run has restored.
+    /// Those whose retention or deletion protection another policy of this run has restored.
     restored: BTreeSet<String>,
 }
 

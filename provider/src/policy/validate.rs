@@ -7,7 +7,10 @@ use crate::{diagnostics, selection};
 
 /// Looks at what several arguments say together, as far as they are known.
 pub(super) fn validate(config: &Policy, diagnostics: &mut Diagnostics) {
-    if config.destination_arn.is_null() && config.retention_in_days.is_null() {
+    let has_effect = !config.destination_arn.is_null()
+        || !config.retention_in_days.is_null()
+        || !config.deletion_protection.is_null();
+    if !has_effect {
         diagnostics.push(diagnostics::nothing_to_do());
     }
     match &config.select {
@@ -24,6 +27,10 @@ pub(super) fn validate(config: &Policy, diagnostics: &mut Diagnostics) {
         if config.retention_in_days.is_null() && is_given {
             diagnostics.push(diagnostics::needs_retention(name));
         }
+    }
+    let on_destroy = !config.deletion_protection_on_destroy.is_null();
+    if config.deletion_protection.is_null() && on_destroy {
+        diagnostics.push(diagnostics::needs_deletion_protection());
     }
     validate_subscription(config, diagnostics);
     validate_refresh(config, diagnostics);

@@ -44,6 +44,8 @@ struct Listed {
     log_group_class: Option<String>,
     retention_in_days: Option<i32>,
     retention_policy_name: Option<String>,
+    #[serde(default)]
+    deletion_protection_enabled: bool,
     arn: Option<String>,
     log_group_arn: Option<String>,
     stored_bytes: Option<u64>,
@@ -108,6 +110,7 @@ pub(super) struct Page {
 pub(super) enum Write<'a> {
     Filter(&'a SubscriptionFilter),
     Retention(Retention),
+    DeletionProtection,
 }
 
 impl Write<'_> {
@@ -115,6 +118,16 @@ impl Write<'_> {
         match self {
             Self::Filter(_) => (Service::CloudWatchLogs, "PutSubscriptionFilter"),
             Self::Retention(_) => (Service::CloudWatchLogs, "PutRetentionPolicy"),
+            Self::DeletionProtection => (Service::CloudWatchLogs, "PutLogGroupDeletionProtection"),
+        }
+    }
+
+    /// Whether a log group has the retention or the deletion protection.
+    pub(super) fn is_on(self, group: &LogGroup) -> bool {
+        match self {
+            Self::Filter(_) => false,
+            Self::Retention(retention) => group.retention == retention,
+            Self::DeletionProtection => group.is_protected,
         }
     }
 }
@@ -182,7 +195,8 @@ impl Logs<'_> {
     }
 
     /// Attempts a write once.
-    pub(super) async fn write(&self, log_group: &str, write: Write<'_>) -> Result<(), CallError> {
+    pub(super) async fn write(&self, group: &LogGroup, write: Write<'_>) -> Result<(), CallError> {
+        let log_group = &group.name;
         let input = match write {
             Write::Filter(filter) => json!(Put {
                 log_group_name: log_group,
@@ -197,6 +211,9 @@ impl Logs<'_> {
             }),
             Write::Retention(retention) => {
                 json!({"logGroupName": log_group, "retentionInDays": retention.in_days()})
+            }
+            Write::DeletionProtection => {
+                json!({"logGroupIdentifier": group.arn, "deletionProtectionEnabled": true})
             }
         };
         let (service, operation) = write.operation();
@@ -341,6 +358,7 @@ impl Listed {
             class: LogGroupClass::reported(self.log_group_class.as_deref()),
             retention: Retention::reported(self.retention_in_days),
             governed_by: self.retention_policy_name,
+            is_protected: self.deletion_protection_enabled,
             arn: arn.strip_suffix(":*").unwrap_or(&arn).to_owned(),
             stored_bytes: self.stored_bytes.unwrap_or_default(),
             created_ms: self.creation_time.unwrap_or_default(),

@@ -4,8 +4,7 @@
 use std::time::Instant;
 
 use logagg_policy::{
-    Addition, Document, LogGroup, LogGroupClass, Obstacle, Retention, Skip, SubscriptionFilter,
-    Tags,
+    Addition, Document, LogGroup, LogGroupClass, Obstacle, Skip, SubscriptionFilter, Tags,
 };
 
 use super::gap_fill::Filling;
@@ -104,7 +103,7 @@ impl Enforcer {
             Err(error) => return Applied::failed(error),
         }
         let (mut changed, mut errors) = (false, Vec::new());
-        // A rejected filter does not prevent the other write.
+        // A rejected write does not prevent the others.
         match self.subscribe(policy, &group, logs, (&mut *counts, warnings)).await {
             Ok(subscribed) => {
                 counts.subscribed += usize::from(subscribed);
@@ -112,12 +111,17 @@ impl Enforcer {
             }
             Err(error) => errors.push(error),
         }
-        match set_retention(policy, &group, logs).await {
-            Ok(set) => {
-                counts.retention_set += usize::from(set);
-                changed |= set;
+        for (due, set) in [
+            (retention_due as Due, &mut counts.retention_set),
+            (protection_due, &mut counts.protected),
+        ] {
+            match write_property(policy, &group, logs, due).await {
+                Ok(written) => {
+                    *set += usize::from(written);
+                    changed |= written;
+                }
+                Err(error) => errors.push(error),
             }
-            Err(error) => errors.push(error),
         }
         Applied::Chosen { changed, errors }
     }
@@ -167,7 +171,7 @@ impl Enforcer {
             {
                 continue;
             }
-            let error = match logs.write(&group.name, write).await {
+            let error = match logs.write(group, write).await {
                 Ok(()) => {
                     if let Some(gap_fill) = &mut gap_fill {
                         gap_fill.after(group, logs, (counts, warnings)).await;
@@ -224,21 +228,24 @@ impl Applied {
     }
 }
 
-/// Sets the retention if the log group never expires. The log group is read directly before each
-/// attempt, so that a retention set meanwhile stays unchanged.
-async fn set_retention(policy: &Document, group: &LogGroup, logs: &Logs<'_>) -> Written {
-    let Some(mut retention) = due(policy, group) else { return Ok(false) };
+/// The write that a log group needs.
+type Due = fn(&Document, &LogGroup) -> Option<Write<'static>>;
+
+/// Sets the retention if the log group never expires, or enables deletion protection. The log group
+/// is read directly before each attempt, so that what is set meanwhile stays unchanged.
+async fn write_property(policy: &Document, group: &LogGroup, logs: &Logs<'_>, due: Due) -> Written {
+    let Some(mut write) = due(policy, group) else { return Ok(false) };
     let (mut tries, mut may_be_ours) = (0, false);
     loop {
-        logs.ready_for(Write::Retention(retention)).await?;
+        logs.ready_for(write).await?;
         // A deleted log group needs nothing.
         let Some(now) = logs.log_group(&group.name).await? else { return Ok(false) };
-        if may_be_ours && now.retention == retention {
+        if may_be_ours && write.is_on(&now) {
             return Ok(true);
         }
         let Some(due) = due(policy, &now) else { return Ok(false) };
-        retention = due;
-        let error = match logs.write(&group.name, Write::Retention(retention)).await {
+        write = due;
+        let error = match logs.write(&now, write).await {
             Ok(()) => return Ok(true),
             Err(error) => error,
         };
@@ -251,8 +258,18 @@ async fn set_retention(policy: &Document, group: &LogGroup, logs: &Logs<'_>) -> 
 }
 
 /// The retention to be set.
-fn due(policy: &Document, group: &LogGroup) -> Option<Retention> {
-    Addition::to(group, &[], &policy.desired, None, &policy.ownership()).retention
+fn retention_due(policy: &Document, group: &LogGroup) -> Option<Write<'static>> {
+    addition(policy, group).retention.map(Write::Retention)
+}
+
+/// The deletion protection to be enabled.
+fn protection_due(policy: &Document, group: &LogGroup) -> Option<Write<'static>> {
+    addition(policy, group).protect.then_some(Write::DeletionProtection)
+}
+
+/// What a log group lacks, its filter apart.
+fn addition(policy: &Document, group: &LogGroup) -> Addition {
+    Addition::to(group, &[], &policy.desired, None, &policy.ownership())
 }
 
 /// Counts the result for a log group that a policy selects.
@@ -310,6 +327,14 @@ fn warn_of_conflicts(
                 "the policies {a:?} and {b:?} set different retention on the same log groups, \
                  such as {name}: the enforcer applies the first in its configuration, Terraform \
                  both in turn"
+            ));
+        }
+        let (protection, other) =
+            (first.desired.deletion_protection, policy.desired.deletion_protection);
+        if protection.is_some() && other.is_some() && protection != other {
+            warnings.warn(format!(
+                "the policies {a:?} and {b:?} set different deletion protection on the same log \
+                 groups, such as {name}: the enforcer enables it, Terraform changes it in turn"
             ));
         }
         if let (Some(wanted), Some(other)) = (&first.wanted, &policy.wanted)

@@ -71,6 +71,9 @@ pub struct Counts {
     pub subscribed: usize,
     /// Retentions that were set.
     pub retention_set: usize,
+    /// Log groups that were protected from deletion.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub protected: usize,
     /// Log groups whose log events from before the filter are forwarded by a backfill.
     #[serde(skip_serializing_if = "is_zero")]
     pub backfills: usize,

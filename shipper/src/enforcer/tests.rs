@@ -164,6 +164,38 @@ fn a_retention_set_during_a_sweep_stays_unchanged() {
 }
 
 #[test]
+fn log_groups_are_protected_from_deletion_where_the_policy_says_so() {
+    let mut config = json!({"policies": [policy("ship")]});
+    config["policies"][0]["deletion_protection"] = json!(true);
+    let function = Function::start(&config);
+    function.cloud().create("/app/a");
+    function.cloud().create("/app/b");
+    function.cloud().group("/app/b").is_protected = true;
+    function.cloud().on(|cloud, operation, name| {
+        let lost = operation == "PutLogGroupDeletionProtection" && cloud.count(operation) == 1;
+        if lost {
+            cloud.group(name).is_protected = true;
+            cloud.wait(Duration::from_secs(3_600));
+        }
+        None
+    });
+    let (summary, result) = function.invoke(&created("/app/a"), Duration::from_secs(60));
+    result.unwrap();
+    let counts = summary.creations.unwrap();
+    assert_eq!((counts.changed, counts.retention_set, counts.protected), (1, 1, 1));
+    assert!(function.cloud().group("/app/a").is_protected);
+    let swept = swept(&function, Duration::from_secs(60)).sweep.unwrap().counts;
+    assert_eq!((swept.changed, swept.protected), (1, 0), "{swept:?}");
+    assert_eq!(function.cloud().count("PutLogGroupDeletionProtection"), 1);
+    config["policies"][0]["deletion_protection"] = json!(false);
+    let function = Function::start(&config);
+    function.cloud().create("/app/c");
+    function.cloud().group("/app/c").is_protected = true;
+    function.invoke(&created("/app/c"), Duration::from_secs(60)).1.unwrap();
+    assert!(function.cloud().group("/app/c").is_protected, "the enforcer only adds");
+}
+
+#[test]
 fn changes_during_a_retry_stay_unchanged() {
     let function = Function::start(&config());
     function.cloud().create("/app/a");

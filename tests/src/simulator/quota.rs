@@ -41,8 +41,9 @@ const DOCUMENTED: [(&str, f64); 17] = [
 ];
 
 /// AWS lists no quota for these, or one this project has not seen; these are assumptions.
-const ASSUMED: [(&str, f64); 15] = [
+const ASSUMED: [(&str, f64); 16] = [
     ("ListLogGroups", 10.0),
+    ("PutLogGroupDeletionProtection", 5.0),
     ("TagResource", 5.0),
     ("UntagResource", 5.0),
     ("DescribeDestinations", 5.0),

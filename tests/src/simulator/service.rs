@@ -49,7 +49,7 @@ const fn write(service: Service, name: &'static str) -> Operation {
     Operation { service, name, kind: Kind::Write }
 }
 
-pub(super) static OPERATIONS: [Operation; 33] = [
+pub(super) static OPERATIONS: [Operation; 34] = [
     write(Service::Logs, "CreateLogGroup"),
     write(Service::Logs, "DeleteLogGroup"),
     read(Service::Logs, "DescribeLogGroups"),
@@ -62,6 +62,7 @@ pub(super) static OPERATIONS: [Operation; 33] = [
     write(Service::Logs, "DeleteSubscriptionFilter"),
     write(Service::Logs, "PutRetentionPolicy"),
     write(Service::Logs, "DeleteRetentionPolicy"),
+    write(Service::Logs, "PutLogGroupDeletionProtection"),
     read(Service::Logs, "DescribeDestinations"),
     write(Service::Logs, "PutDestination"),
     write(Service::Logs, "PutDestinationPolicy"),
@@ -128,7 +129,10 @@ impl Operation {
         let named = |field: &str| input.get(field).and_then(Value::as_str);
         let name = match self.service {
             Service::Logs => {
-                let by_arn = || named("resourceArn").and_then(|arn| arn.split(':').nth(6));
+                let by_arn = || {
+                    let arn = named("resourceArn").or_else(|| named("logGroupIdentifier"))?;
+                    arn.split(':').nth(6)
+                };
                 named("logGroupName").or_else(by_arn).or_else(|| named("destinationName"))
             }
             Service::Lambda => named("FunctionName").or_else(|| named("EventSourceArn")),

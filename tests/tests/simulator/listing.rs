@@ -42,6 +42,7 @@ fn everything_is_shown_of_a_group() {
             "logGroupArn": arn,
             "storedBytes": 123,
             "logGroupClass": "STANDARD",
+            "deletionProtectionEnabled": false,
         }])
     );
 }

@@ -108,6 +108,10 @@ fn arguments(document: &Document, found: Option<(&PolicyFound, &RegionPrices)>) 
                 dt { "Retention" }
                 dd { (retention) }
             }
+            @if let Some(protected) = document.desired.deletion_protection {
+                dt { "Deletion protection" }
+                dd { (group::protection(protected)) }
+            }
             @if let Some((found, prices)) = found {
                 dt { "Stored" }
                 dd {
@@ -186,6 +190,9 @@ fn row(it: &GroupReview, prices: &RegionPrices) -> Markup {
             }
             td.retention-days {
                 (change(&group::retention(current.retention), &group::retention(desired.retention)))
+                @if let Some(protection) = group::protection_change(it) {
+                    span.reason { (protection) }
+                }
             }
             td.amount { (amount(Some(usage.group.stored_bytes), prices.storage_of(usage))) }
             td.amount { (amount(usage.ingested_bytes, prices.ingestion_of(usage))) }

@@ -12,6 +12,7 @@ fn sign(state: State) -> &'static str {
         State::Missing => "+",
         State::FilterDiffers => "~",
         State::RetentionDiffers => "◷",
+        State::ProtectionDiffers => "⛨",
         State::Skipped => "–",
         State::Compliant => "✓",
     }
@@ -25,6 +26,7 @@ fn class(state: State) -> &'static str {
         State::Missing => "missing",
         State::FilterDiffers => "filter",
         State::RetentionDiffers => "retention",
+        State::ProtectionDiffers => "protection",
         State::Skipped => "skipped",
         State::Compliant => "compliant",
     }

@@ -37,6 +37,7 @@ fn group(name: &str, retention: Retention, stored_bytes: u64) -> LogGroup {
         class: LogGroupClass::Standard,
         retention,
         governed_by: None,
+        is_protected: false,
         arn: String::new(),
         stored_bytes,
         created_ms: 1_000 * DAY_MS,
@@ -46,10 +47,15 @@ fn group(name: &str, retention: Retention, stored_bytes: u64) -> LogGroup {
 /// A log group under a policy that forwards it and keeps events for 30 days.
 fn found(group: &LogGroup, subscription: Subscription) -> (String, Surveyed) {
     let surveyed = Surveyed {
-        current: GroupState { subscription: Some(subscription), retention: group.retention },
+        current: GroupState {
+            subscription: Some(subscription),
+            retention: group.retention,
+            deletion_protection: None,
+        },
         desired: GroupState {
             subscription: Some(Subscription::Active),
             retention: Retention::Days(30),
+            deletion_protection: None,
         },
         skip: None,
         foreign: None,

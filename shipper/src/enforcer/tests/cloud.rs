@@ -59,6 +59,7 @@ pub(super) struct Cloud {
 #[derive(Clone, Debug)]
 pub(super) struct Group {
     pub(super) retention: Option<i64>,
+    pub(super) is_protected: bool,
     pub(super) filters: Vec<Value>,
     pub(super) age: Duration,
 }
@@ -80,7 +81,8 @@ struct Fake(Rc<RefCell<Cloud>>);
 
 impl Cloud {
     pub(super) fn create(&mut self, name: &str) {
-        let group = Group { retention: None, filters: Vec::new(), age: Duration::from_secs(60) };
+        let (filters, age) = (Vec::new(), Duration::from_secs(60));
+        let group = Group { retention: None, is_protected: false, filters, age };
         self.groups.insert(name.to_owned(), group);
     }
 
@@ -120,6 +122,12 @@ impl Cloud {
         let text = |name: &str| input[name].as_str().unwrap_or_default().to_owned();
         let name = match &call.input {
             Input::GetObject { key, .. } | Input::PutObject { key, .. } => (*key).to_owned(),
+            // <https://github.com/hashicorp/terraform-provider-aws/pull/45298>: its ARN only.
+            _ if operation == "PutLogGroupDeletionProtection" => {
+                let arn = text("logGroupIdentifier");
+                let name = arn.strip_prefix(&log_group_arn(""));
+                name.unwrap_or_else(|| panic!("{arn} is not an ARN")).to_owned()
+            }
             _ => text("logGroupName") + &text("logGroupNamePrefix") + &text("PaginationToken"),
         };
         self.calls.push(Called { operation, name: name.clone(), at: self.now });
@@ -149,6 +157,11 @@ impl Cloud {
             }
             "PutRetentionPolicy" => {
                 self.found(&name)?.retention = input["retentionInDays"].as_i64();
+                json!({})
+            }
+            "PutLogGroupDeletionProtection" => {
+                let is_protected = input["deletionProtectionEnabled"].as_bool().unwrap();
+                self.found(&name)?.is_protected = is_protected;
                 json!({})
             }
             "Invoke" => {
@@ -204,6 +217,7 @@ impl Cloud {
             let created = created.duration_since(SystemTime::UNIX_EPOCH).unwrap();
             listed.push(json!({
                 "logGroupName": name, "retentionInDays": group.retention,
+                "logGroupArn": log_group_arn(name), "deletionProtectionEnabled": group.is_protected,
                 "creationTime": u64::try_from(created.as_millis()).unwrap(),
             }));
         }
@@ -233,6 +247,10 @@ impl Cloud {
     fn date(&self) -> SystemTime {
         self.began.1 + (self.now - self.began.0) + self.frozen
     }
+}
+
+fn log_group_arn(name: &str) -> String {
+    format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{name}")
 }
 
 impl Io for Fake {

@@ -17,6 +17,8 @@ pub struct Group {
     pub class: Class,
     /// Its retention in days; `None` if events never expire.
     pub retention_in_days: Option<u16>,
+    /// Whether it cannot be deleted.
+    pub deletion_protection: bool,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
     /// How much it holds.
@@ -63,6 +65,7 @@ impl Group {
             name: name.into(),
             class: Class::Standard,
             retention_in_days: None,
+            deletion_protection: false,
             tags: BTreeMap::new(),
             stored_bytes: 0,
             ingested: Vec::new(),
@@ -83,6 +86,13 @@ impl Group {
     #[must_use]
     pub fn retention(mut self, days: u16) -> Self {
         self.retention_in_days = Some(days);
+        self
+    }
+
+    /// Protected from deletion.
+    #[must_use]
+    pub fn protected(mut self) -> Self {
+        self.deletion_protection = true;
         self
     }
 
@@ -125,6 +135,7 @@ pub(super) fn create(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>,
     let name = input.required("logGroupName", GROUP_NAME);
     let class = input.choice("logGroupClass", &Class::NAMES);
     let kms_key_id = input.text("kmsKeyId", Text::of(0, 256));
+    let protected = input.flag("deletionProtectionEnabled");
     let tags = input.map("tags", (1, 50), (tags::KEY, tags::VALUE));
     input.finish()?;
     let now = scope.now;
@@ -138,6 +149,7 @@ pub(super) fn create(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>,
         class,
         // A log group of this class has a fixed retention of a day.
         retention_in_days: (class == Class::Delivery).then_some(1),
+        deletion_protection: protected.unwrap_or_default(),
         tags: tags.unwrap_or_default(),
         created: Some(now),
         kms_key_id,
@@ -151,6 +163,38 @@ pub(super) fn create(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>,
 pub(super) fn delete(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
     let name = input.required("logGroupName", GROUP_NAME);
     input.finish()?;
-    scope.here().logs.groups.remove(&name).ok_or_else(no_such_group)?;
+    let groups = &mut scope.here().logs.groups;
+    let group = groups.get(&name).ok_or_else(no_such_group)?;
+    if group.deletion_protection {
+        // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/protecting-log-groups-from-deletion.html>
+        let message = "Cannot delete log group with deletion protection enabled. Disable deletion \
+                       protection first.";
+        return Err(Refusal::bad("ValidationException", message));
+    }
+    groups.remove(&name);
+    Ok(nothing())
+}
+
+/// The page of the call says that the identifier is a name or an ARN, and in another place that it
+/// matches what names and ARNs match. The AWS provider's authors found that it takes the ARN only.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutLogGroupDeletionProtection.html>,
+/// <https://github.com/hashicorp/terraform-provider-aws/pull/45298>
+pub(super) fn protect(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Refusal> {
+    let identifier = input.required("logGroupIdentifier", tags::ARN);
+    let protected = input.flag("deletionProtectionEnabled");
+    input.finish()?;
+    let Some(protected) = protected else {
+        return Err(Refusal::invalid(
+            "1 validation error detected: Value null at 'deletionProtectionEnabled' failed to \
+             satisfy constraint: Member must not be null",
+        ));
+    };
+    let group = tags::named(scope, &identifier)?;
+    if group.class == Class::Delivery {
+        let message = "This operation is not supported on the Delivery log class.";
+        return Err(Refusal::bad("InvalidOperationException", message));
+    }
+    group.deletion_protection = protected;
     Ok(nothing())
 }

@@ -56,6 +56,7 @@ struct Rest<'a> {
     log_group_arn: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     kms_key_id: Option<&'a str>,
+    deletion_protection_enabled: bool,
 }
 
 #[derive(Serialize)]
@@ -126,6 +127,7 @@ fn described<'a>(
             log_group_class: group.class.name(),
             log_group_arn,
             kms_key_id: group.kms_key_id.as_deref(),
+            deletion_protection_enabled: group.deletion_protection,
         }),
     }
 }

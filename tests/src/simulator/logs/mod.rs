@@ -48,6 +48,7 @@ pub(super) fn answer(
         "DeleteSubscriptionFilter" => filter::delete(scope, input),
         "PutRetentionPolicy" => retention::put(scope, input),
         "DeleteRetentionPolicy" => retention::delete(scope, input),
+        "PutLogGroupDeletionProtection" => group::protect(scope, input),
         "DescribeDestinations" => destination::describe(scope, input),
         "PutDestination" => destination::put(scope, input),
         "PutDestinationPolicy" => destination::put_policy(scope, input),

@@ -11,7 +11,7 @@ pub(super) const KEY: Text = Text::of(1, 128).matching(PATTERN, is_of_tag);
 pub(super) const VALUE: Text = Text::of(0, 256).matching(PATTERN, is_of_tag);
 
 const PATTERN: &str = "([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)";
-const ARN: Text =
+pub(super) const ARN: Text =
     Text::of(1, 1011).matching("[\\w+=/:,.@-]*", |c| is_of_tag(c) || "#,*".contains(c));
 const MAX_TAGS: usize = 50;
 
@@ -53,7 +53,7 @@ pub(super) fn untag(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, 
 }
 
 /// The group of an ARN, which must be the one without `:*`.
-fn named<'a>(scope: &'a mut Scope<'_>, arn: &str) -> Result<&'a mut Group, Refusal> {
+pub(super) fn named<'a>(scope: &'a mut Scope<'_>, arn: &str) -> Result<&'a mut Group, Refusal> {
     let place = scope.place;
     let name = arn.strip_prefix(&place.arn("logs", "log-group:"));
     let Some(name) = name.filter(|name| !name.contains(':')) else {
