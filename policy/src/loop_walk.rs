@@ -139,7 +139,10 @@ impl LoopWalk {
         Self {
             region: region.to_owned(),
             account_id: account_id.to_owned(),
-            found: Walked::default(),
+            found: Walked {
+                guard: LoopGuard::default().in_account(account_id),
+                ..Walked::default()
+            },
             seen: BTreeSet::new(),
             places: VecDeque::from([Place { arn: destination_arn.to_owned(), way: Vec::new() }]),
             streams: BTreeMap::new(),
@@ -385,7 +388,7 @@ mod tests {
         );
         assert_eq!(groups(&guard), ["/a", "/aws/lambda/a", "/aws/lambda/b"]);
         assert_eq!(
-            guard.why("/aws/lambda/b"),
+            guard.why("/aws/lambda/b").as_deref(),
             Some(
                 "function b writes to this log group, and forwarded events reach it: function a -> \
                  /a -> function b"
@@ -440,7 +443,7 @@ mod tests {
         let expected = ["/aws/kinesisfirehose/to-s3", "/aws/lambda/shape"];
         assert_eq!(groups(&walked.guard), expected);
         assert_eq!(
-            walked.guard.why("/aws/lambda/shape"),
+            walked.guard.why("/aws/lambda/shape").as_deref(),
             Some(
                 "function shape writes to this log group, and forwarded events reach it: Kinesis \
                  stream logs -> Firehose stream to-s3 -> function shape"
@@ -510,7 +513,7 @@ mod tests {
         ];
         assert_eq!(groups(&walked.guard), expected);
         assert_eq!(
-            walked.guard.why("/copy"),
+            walked.guard.why("/copy").as_deref(),
             Some(
                 "pipe enriched writes to this log group, and forwarded events reach it: Kinesis \
                  stream logs -> pipe enriched"

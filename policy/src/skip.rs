@@ -29,7 +29,7 @@ impl Skip {
     #[must_use]
     pub fn of(name: &str, class: &LogGroupClass, guard: &LoopGuard) -> Option<Self> {
         if let Some(why) = guard.why(name) {
-            Some(Self::Loop(why.to_owned()))
+            Some(Self::Loop(why.into_owned()))
         } else if *class == LogGroupClass::Standard {
             None
         } else {

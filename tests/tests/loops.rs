@@ -48,6 +48,33 @@ fn asked(scene: &Scene, operation: &str) -> u64 {
     scene.simulator.as_ref().unwrap().counts().of(operation)
 }
 
+/// A centralization rule copies the log group of the function, which what is behind it shows.
+#[test]
+fn a_function_does_not_receive_a_centralized_copy_of_its_log_group() {
+    let copy = format!("/app/{SIMULATED_ACCOUNT}/eu-west-1//logs/own");
+    let other = format!("/app/444455556666/{REGION}//logs/own");
+    let scene = scene(&[&copy, &other, "/logs/own"]);
+    let tail = function(&here(&scene), "tail", "/logs/own");
+    scene.policy(&scene.policy_to(&tail));
+    scene.apply();
+    scene.ships(&other, &tail);
+    scene.ships_nowhere(&copy);
+    let why = ITSELF.strip_prefix("loop: ").unwrap();
+    let reason = format!("loop: named as a centralized copy of /logs/own: {why}");
+    assert_eq!(scene.state()["skipped"], json!({&copy: reason}));
+    scene.plan_is_empty();
+    // The plan knows it by the name of the next destination, too.
+    let next = here(&scene).add_shipper("next");
+    let copy = format!("/app/{SIMULATED_ACCOUNT}/eu-west-1//aws/lambda/next");
+    scene.logs.create_group(&copy).unwrap();
+    scene.policy(&scene.policy_to(&next));
+    let plan = scene.plan();
+    assert!(!plan.text().contains(&format!("\"{copy}\" = {{ ~ subscription")), "{plan}");
+    scene.apply_plan();
+    scene.ships_nowhere(&copy);
+    scene.plan_is_empty();
+}
+
 #[test]
 fn a_function_does_not_receive_its_configured_log_group() {
     let scene = scene(&["/app/a", "/app/own"]);

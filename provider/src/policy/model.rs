@@ -146,7 +146,13 @@ impl Policy {
             wanted: self.wanted()?,
             grant: private.id().map_or(Ok(None), |id| self.grant(id))?,
             desired: Desired {
-                ships: destination.as_ref().map(LoopGuard::by_name),
+                ships: destination.as_ref().map(|destination| {
+                    let guard = LoopGuard::by_name(destination);
+                    match self.account_id.known() {
+                        Some(account_id) => guard.in_account(account_id),
+                        None => guard,
+                    }
+                }),
                 retention,
                 mode: parsed(&self.retention_mode)?,
                 deletion_protection: self.deletion_protection.known().copied(),

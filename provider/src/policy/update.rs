@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use logagg_policy::{
@@ -231,7 +232,7 @@ fn bar(group_changes: &mut [GroupChange], intent: &Intent) {
     let Some(guard) = &intent.desired.ships else { return };
     for group_change in group_changes.iter_mut().filter(|group_change| group_change.writes_filter())
     {
-        group_change.barred = guard.why(&group_change.log_group).map(str::to_owned);
+        group_change.barred = guard.why(&group_change.log_group).map(Cow::into_owned);
     }
 }
 

@@ -196,6 +196,19 @@ fn log_groups_are_protected_from_deletion_where_the_policy_says_so() {
 }
 
 #[test]
+fn a_centralized_copy_of_the_shippers_log_group_is_skipped() {
+    let function = Function::start(&config());
+    let copy = format!("/app/{ACCOUNT}/{REGION}//aws/lambda/shipper");
+    let other = format!("/app/{ACCOUNT}/{REGION}//aws/lambda/checkout");
+    function.cloud().create(&copy);
+    function.cloud().create(&other);
+    let counts = swept(&function, Duration::from_secs(60)).sweep.unwrap().counts;
+    assert_eq!(counts.subscribed, 1);
+    assert_eq!(counts.skipped_log_groups["loop"], [copy.as_str()]);
+    assert_eq!(function.cloud().group(&other).filters.len(), 1);
+}
+
+#[test]
 fn changes_during_a_retry_stay_unchanged() {
     let function = Function::start(&config());
     function.cloud().create("/app/a");
