@@ -5,6 +5,7 @@ resource "logagg_policy" "this" {
   region                         = local.region
   destination_arn                = module.shipper.function_arn
   filter_pattern                 = var.filter_pattern
+  emit_system_fields             = var.emit_system_fields
   retention_in_days              = var.retention_in_days
   retention_mode                 = var.retention_mode
   retention_on_destroy           = var.retention_on_destroy

@@ -210,6 +210,12 @@ variable "filter_pattern" {
   default     = null
 }
 
+variable "emit_system_fields" {
+  description = "System fields to add to each log event, as of `logagg_policy`: they name the source of centralized logs."
+  type        = set(string)
+  default     = null
+}
+
 variable "on_conflict" {
   description = "`error` or `skip`, as of `logagg_policy`."
   type        = string

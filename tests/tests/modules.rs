@@ -291,6 +291,43 @@ fn every_example_applies_and_its_functions_accept_their_configuration_and_may_re
     assert!(checked > 8, "{checked}");
 }
 
+/// Of the copies that a centralization rule makes, those of log groups that a policy of their own account
+/// and region forwards.
+#[test]
+fn log_groups_that_member_accounts_forward_too_are_reported() {
+    let copied = Copy::new();
+    let example = "examples/organization";
+    let copies = ["444455556666/eu-west-1", "444455556666/us-east-1", "777788889999/eu-west-1"]
+        .map(|place| format!("\"/central/{place}//aws/lambda/checkout\" = {{}}"));
+    let copies = format!("log_groups = {{\n{}\n}}", copies.join("\n"));
+    let document =
+        POLICY.replace("111122223333", "444455556666").replace("eu-central-1", "eu-west-1");
+    let kept = "{\"version\":1,\"name\":\"days\",\"region\":\"eu-west-1\",\"account_id\":\"777788889999\",\
+                \"retention_in_days\":30,\"select\":[{\"name_prefixes\":[\"/aws/\"]}]}";
+    let run = format!(
+        r#"run "it" {{
+  variables {{
+    member_documents = [{document:?}, {kept:?}]
+  }}
+  assert {{
+    condition     = join(", ", output.forwarded_twice) == "/central/444455556666/eu-west-1//aws/lambda/checkout"
+    error_message = join(", ", output.forwarded_twice)
+  }}
+  expect_failures = [check.no_log_group_is_forwarded_twice]
+}}"#
+    );
+    let folder = copied.0.dir().join(example);
+    for archive in ARCHIVES {
+        std::fs::write(folder.join(archive), "").unwrap();
+    }
+    let test = mocks(&Stack::of(example));
+    let test = test.replace("log_groups = {}", &copies).replace("run \"it\" {}", &run);
+    std::fs::write(folder.join("mock.tftest.hcl"), test).unwrap();
+    copied.init(example);
+    let tested = copied.run(example, &["test", "-no-color", "-var-file=example.tfvars"]);
+    assert_eq!(tested.code(), 0, "{tested}");
+}
+
 /// The configuration without a region: the function's region comes from its environment.
 fn with_region(document: &str) -> String {
     let mut document: Value = serde_json::from_str(document).unwrap();
