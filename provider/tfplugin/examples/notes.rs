@@ -12,15 +12,25 @@
 //!
 //! data "notes_titles" "all" {}
 //! ```
+//!
+//! `terraform query` of Terraform 1.14 or newer lists what is there and not managed yet:
+//!
+//! ```hcl
+//! list "notes_note" "all" {
+//!   provider = notes
+//! }
+//! ```
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use tfplugin::{
     Attr, Attribute, AttributePath, Block, Change, Context, Convert, Creation, DataSource,
-    Diagnostic, Diagnostics, ErasedDataSource, ErasedResource, Function, FunctionError, ImportId,
-    Parameter, Planned, Proposal, Provider, Resource, Schema, Signature, Stored, Type, Value,
+    Diagnostic, Diagnostics, ErasedDataSource, ErasedListResource, ErasedResource, Function,
+    FunctionError, IdentityAttribute, IdentitySchema, ImportId, ListResource, Listed, Parameter,
+    Planned, Proposal, Provider, Query, Resource, Schema, Signature, Stored, Type, Value,
 };
 
 #[tokio::main]
@@ -60,6 +70,10 @@ impl Provider for Notes {
 
     fn data_sources(&self) -> Vec<ErasedDataSource<Folder>> {
         vec![Titles.into()]
+    }
+
+    fn list_resources(&self) -> Vec<ErasedListResource<Folder>> {
+        vec![Notebook.into()]
     }
 
     fn functions(&self) -> Vec<Box<dyn Function>> {
@@ -180,11 +194,75 @@ impl Resource for Note {
     }
 
     async fn import(&self, _: &Context<Folder>, id: ImportId) -> Vec<Kept> {
-        match id {
-            // Terraform reads the rest right after.
-            ImportId::Id(title) => vec![note(Attr::Known(title), String::new())],
-            ImportId::Identity(_) => Vec::new(),
-        }
+        let title = match id {
+            ImportId::Id(title) => Some(title),
+            ImportId::Identity(identity) => title_of(identity),
+        };
+        // Terraform reads the rest right after.
+        title.into_iter().map(|title| note(Attr::Known(title), String::new())).collect()
+    }
+
+    fn identity_schema(&self) -> Option<IdentitySchema> {
+        Some(IdentitySchema::new(0).attribute("title", IdentityAttribute::required(Type::String)))
+    }
+
+    fn identity(&self, state: &NoteState) -> Option<Value> {
+        state.title.known().map(|title| identity_of(title))
+    }
+}
+
+fn identity_of(title: &str) -> Value {
+    Value::from(BTreeMap::from([("title".to_owned(), title)]))
+}
+
+fn title_of(identity: Value) -> Option<String> {
+    let Value::Map(mut identity) = identity else { return None };
+    String::from_value(identity.remove("title")?).ok()
+}
+
+/// The notes there are, for `terraform query`.
+struct Notebook;
+
+tfplugin::object! {
+    #[derive(Clone)]
+    struct Which {
+        prefix: String,
+    }
+}
+
+impl ListResource for Notebook {
+    type Client = Folder;
+    type Config = Which;
+    type State = NoteState;
+
+    fn type_name(&self) -> &'static str {
+        "notes_note"
+    }
+
+    fn schema(&self) -> Schema {
+        let prefix = Attribute::optional(Type::String)
+            .describe("What the titles begin with.")
+            .default_value("");
+        Schema::new(0, Block::new().describe("The notes there are.").attribute("prefix", prefix))
+    }
+
+    async fn list(
+        &self,
+        cx: &Context<Folder>,
+        which: Which,
+        query: Query,
+    ) -> Vec<Listed<NoteState>> {
+        let Some(folder) = folder(cx) else { return Vec::new() };
+        let titles = titles(cx, folder).unwrap_or_default().into_iter();
+        let listed = titles.filter(|title| title.starts_with(&which.prefix)).map(|title| Listed {
+            identity: identity_of(&title),
+            display_name: title.clone(),
+            state: query.with_state.then(|| {
+                let text = std::fs::read_to_string(folder.join(&title)).unwrap_or_default();
+                note(Attr::Known(title), text).state
+            }),
+        });
+        listed.take(query.limit).collect()
     }
 }
 
@@ -211,18 +289,23 @@ impl DataSource for Titles {
     }
 
     async fn read(&self, cx: &Context<Folder>, _: TitlesState) -> Option<TitlesState> {
-        let folder = folder(cx)?;
-        let names = folder.read_dir().and_then(|entries| {
-            entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
-        });
-        let mut titles: Vec<String> = names
-            .map_err(|error| {
-                cx.report(Diagnostic::error("Notes cannot be listed", describe(folder, &error)));
-            })
-            .ok()?;
-        titles.sort();
+        let titles = titles(cx, folder(cx)?)?;
         Some(TitlesState { titles: Attr::Known(titles) })
     }
+}
+
+/// The titles of a folder, sorted.
+fn titles(cx: &Context<Folder>, folder: &std::path::Path) -> Option<Vec<String>> {
+    let names = folder.read_dir().and_then(|entries| {
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    });
+    let mut titles: Vec<String> = names
+        .map_err(|error| {
+            cx.report(Diagnostic::error("Notes cannot be listed", describe(folder, &error)));
+        })
+        .ok()?;
+    titles.sort();
+    Some(titles)
 }
 
 /// Writes a planned note, and returns what is stored then; None where it failed.

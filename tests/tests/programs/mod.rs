@@ -152,6 +152,7 @@ scenarios! {
             a_generated_configuration_writes_nothing_and_then_plans_empty;
         query:
             the_readme_moves_an_existing_account,
+            the_example_of_tfplugin_lists_its_notes_and_generates_their_configuration,
             what_is_not_alike_is_planned_and_all_else_stays_as_it_is,
             an_account_of_thousands_of_log_groups_is_queried_up_to_the_limit,
             the_page_of_the_list_says_what_the_provider_says,

@@ -36,6 +36,56 @@ fn run(scene: &Scene, command: &str) -> Run {
     run
 }
 
+/// The example of the plugin library, which has a list of its own.
+pub(crate) fn the_example_of_tfplugin_lists_its_notes_and_generates_their_configuration() {
+    let built = std::process::Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--example", "notes"])
+        .current_dir(workspace::root())
+        .status();
+    assert!(built.unwrap().success());
+    let target = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
+    let cli = crate::scene::cli();
+    let binaries = logagg_e2e::binaries::Binaries::shared();
+    let installation = logagg_e2e::terraform::Installation::Override(binaries.provider_dir());
+    let terraform = logagg_e2e::terraform::Terraform::by(&cli, installation).unwrap();
+    let at = |name: &str| terraform.dir().join(name);
+    for folder in ["bin", "notes"] {
+        std::fs::create_dir(at(folder)).unwrap();
+    }
+    let link = at("bin").join("terraform-provider-notes");
+    std::os::unix::fs::symlink(target.join("examples/notes"), link).unwrap();
+    let overrides = format!(
+        "provider_installation {{\n  dev_overrides {{\n    \"example/notes\" = {:?}\n  }}\n}}\n",
+        at("bin")
+    );
+    terraform.write("cli.tfrc", &overrides).unwrap();
+    let config = at("cli.tfrc").to_str().unwrap().to_owned();
+    let terraform = terraform.with_environment(vec![("TF_CLI_CONFIG_FILE", config)]);
+    let provider = format!(
+        "terraform {{\n  required_providers {{\n    notes = {{\n      source = \"example/notes\"\n    }}\n  \
+         }}\n}}\n\nprovider \"notes\" {{\n  folder = {:?}\n}}\n",
+        terraform.dir().join("notes")
+    );
+    terraform.write("main.tf", &provider).unwrap();
+    for (title, text) in [("milk", "Two litres."), ("mail", "Answer."), ("bread", "One.")] {
+        std::fs::write(terraform.dir().join("notes").join(title), text).unwrap();
+    }
+    let list = "list \"notes_note\" \"all\" {\n  provider = notes\n  config {\n    prefix = \"m\"\n  }\n}\n";
+    terraform.write("notes.tfquery.hcl", list).unwrap();
+    for arguments in [
+        &["query", "-no-color", "-generate-config-out=generated.tf"][..],
+        &["apply", "-no-color", "-auto-approve"],
+        &["plan", "-no-color", "-detailed-exitcode"],
+    ] {
+        let run = terraform.run(arguments).unwrap();
+        assert_eq!(run.code(), 0, "{arguments:?}: {run}");
+    }
+    let state = terraform.state().unwrap();
+    let resources = state["values"]["root_module"]["resources"].as_array().unwrap();
+    let titles: BTreeSet<_> = resources.iter().map(|one| one["values"]["title"].as_str()).collect();
+    assert_eq!(titles, BTreeSet::from([Some("mail"), Some("milk")]));
+}
+
 /// So many log groups, and the shippers of four others beside one's own.
 fn inhabited(count: usize) -> Scene {
     let names: Vec<_> = (0..count).map(|n| format!("/app/{n:04}")).collect();
