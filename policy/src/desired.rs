@@ -99,7 +99,10 @@ impl Desired {
         current: &GroupState,
         known: Known,
     ) -> DesiredState {
-        let obstacle = known.obstacle.filter(|_| self.on_conflict == OnConflict::Skip);
+        let obstacle = known.obstacle.filter(|obstacle| {
+            // What the class does not have is no conflict.
+            self.on_conflict == OnConflict::Skip || matches!(obstacle, Obstacle::Class(_))
+        });
         let denied = matches!(obstacle, Some(Obstacle::Denied(_)));
         let skip = self
             .ships
@@ -233,6 +236,25 @@ mod tests {
         };
         assert_eq!(desired(Provenance::Unknown), Retention::Days(30));
         assert_eq!(desired(Provenance::Ours), Retention::Days(60));
+    }
+
+    #[test]
+    fn a_class_that_may_have_filters_gets_them_until_aws_rejects_them() {
+        let mut policy = shipping_to("shipper", Some(Retention::Days(30)));
+        let current = state(Some(Subscription::Missing), Retention::Never);
+        let on = |policy: &Desired, obstacle| {
+            let known = Known { obstacle, ..Known::default() };
+            policy.on("/app/a", &LogGroupClass::Essentials, &current, known)
+        };
+        let subscribed = state(Some(Subscription::Active), Retention::Days(30));
+        assert_eq!(on(&policy, None).state, subscribed);
+        for on_conflict in [OnConflict::Error, OnConflict::Skip] {
+            policy.on_conflict = on_conflict;
+            let desired = on(&policy, Some(Obstacle::Class("not supported".to_owned())));
+            assert_eq!(desired.state, state(None, Retention::Days(30)));
+            let skip = desired.skip.map(|skip| skip.to_string());
+            assert_eq!(skip.as_deref(), Some("class: not supported"));
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub enum LogGroupClass {
     InfrequentAccess,
     /// For AWS's own delivery: retention is forced and calls are rejected.
     Delivery,
-    /// Cheaper, with fewer features.
+    /// Cheaper, with fewer features. AWS does not say whether subscription filters are among them.
     Essentials,
     /// One that AWS added after this was written.
     Other(String),
@@ -52,6 +52,18 @@ impl LogGroupClass {
             Some("ESSENTIALS") => Self::Essentials,
             Some(other) => Self::Other(other.to_owned()),
         }
+    }
+
+    /// Whether a group of this class may have subscription filters.
+    #[must_use]
+    pub fn may_have_filters(&self) -> bool {
+        matches!(self, Self::Standard | Self::Essentials)
+    }
+
+    /// Whether AWS may reject them for the class: only the call shows it.
+    #[must_use]
+    pub fn may_reject_filters(&self) -> bool {
+        matches!(self, Self::Essentials)
     }
 
     /// Whether a group of this class takes a retention and a deletion protection of ours.

@@ -22,6 +22,8 @@ pub enum Obstacle {
     NameTaken(String),
     /// The policy may not write to the group, as AWS said in these words.
     Denied(String),
+    /// AWS rejected filters for the group's class, in these words.
+    Class(String),
 }
 
 impl Skip {
@@ -30,7 +32,7 @@ impl Skip {
     pub fn of(name: &str, class: &LogGroupClass, guard: &LoopGuard) -> Option<Self> {
         if let Some(why) = guard.why(name) {
             Some(Self::Loop(why.into_owned()))
-        } else if *class == LogGroupClass::Standard {
+        } else if class.may_have_filters() {
             None
         } else {
             Some(Self::Class(class.clone()))
@@ -52,6 +54,7 @@ impl fmt::Display for Skip {
                 write!(f, "name taken: another owner's filter with this name forwards to {by}")
             }
             Self::Obstacle(Obstacle::Denied(why)) => write!(f, "denied: {why}"),
+            Self::Obstacle(Obstacle::Class(why)) => write!(f, "class: {why}"),
         }
     }
 }

@@ -390,6 +390,7 @@ impl World {
             group.class = match chance.u8(..8) {
                 0 => Class::InfrequentAccess,
                 1 => Class::Delivery,
+                2 => Class::Essentials,
                 _ => Class::Standard,
             };
             if group.class != Class::Delivery && chance.u8(..4) == 0 {

@@ -40,6 +40,7 @@ mod docs;
 mod document;
 mod drift;
 mod enforcer;
+mod essentials;
 mod every_argument;
 mod examples;
 mod failure;

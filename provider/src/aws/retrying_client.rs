@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
+use logagg_policy::LogGroupClass;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -288,6 +289,12 @@ const UNKNOWN_ACTION: &str = "Unknown action";
 const ONLY_STANDARD: &str = "only supported on the Standard log class";
 
 impl CallError {
+    /// Whether AWS rejected a call about filters for a class of which it does not say that it has
+    /// none. Its words for that are not known, so every rejection is taken for it.
+    pub(crate) fn rejects(&self, class: &LogGroupClass) -> bool {
+        class.may_reject_filters() && matches!(self.cause, Cause::Class | Cause::Refused)
+    }
+
     fn of<E>(operation: Operation, error: &SdkError<E, HttpResponse>, attempts: u32) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

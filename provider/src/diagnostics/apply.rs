@@ -80,6 +80,19 @@ pub(crate) fn left_out(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
     )
 }
 
+/// Log groups of a class of which only the call showed that it has no filters.
+pub(crate) fn class_rejected(failure: &Failure, log_groups: &[&str]) -> Diagnostic {
+    Diagnostic::warning(
+        format!("{} skipped for the class", counted(log_groups.len(), "log group")),
+        format!(
+            "{}\n\n{}\n\nAWS does not say that this class has no subscription filters, and rejects them. \
+             The next plan lists these in skipped, with the reason.",
+            reason(failure),
+            listed(log_groups)
+        ),
+    )
+}
+
 /// Filters that existed before a new policy was created.
 pub(crate) fn filters_taken_over(log_groups: &[&str]) -> Diagnostic {
     Diagnostic::warning(

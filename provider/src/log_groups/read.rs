@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use logagg_policy::{LogGroup, LogGroupClass, Selection, SubscriptionFilter};
+use logagg_policy::{LogGroup, Selection, SubscriptionFilter};
 use tfplugin::{Attr, Context, Diagnostic};
 
 use super::model::{Filter, Found, LogGroups};
@@ -69,15 +69,17 @@ async fn filters(
 ) -> Result<Filters, Diagnostic> {
     let ask: Vec<_> = groups
         .values()
-        .filter(|group| group.class == LogGroupClass::Standard)
-        .map(|group| group.name.clone())
+        .filter(|group| group.class.may_have_filters())
+        .map(|group| (group.name.clone(), group.class.clone()))
         .collect();
     stream::iter(ask)
-        .map(|name| async move {
+        .map(|(name, class)| async move {
             match reader.subscription_filters(&name).await {
                 Ok(filters) => Ok((name, Some(filters))),
                 Err(error) if error.cause == Cause::Missing => Ok((name, None)),
-                Err(error) if error.cause == Cause::Class => Ok((name, Some(Vec::new()))),
+                Err(error) if error.cause == Cause::Class || error.rejects(&class) => {
+                    Ok((name, Some(Vec::new())))
+                }
                 Err(error) => Err(diagnostics::filters_not_read(&error, &name, region)),
             }
         })

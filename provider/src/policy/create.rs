@@ -176,7 +176,8 @@ impl Creating<'_> {
         }
         for (failure, groups) in by_reason(&reconciled) {
             // A group that is to be skipped is in `skipped` now, with the reason.
-            if on_conflict == OnConflict::Error || !failure.is_conflict() {
+            let skips = on_conflict == OnConflict::Skip && failure.is_conflict();
+            if !skips && !failure.is_of_class() {
                 cx.report(diagnostics::not_yet_compliant(failure, &groups));
             }
         }

@@ -3,9 +3,8 @@ use std::time::SystemTime;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Claim, Desired, DesiredState, GroupState, Known, Listing, LogGroup, LogGroupClass, Obstacle,
-    Ownership, Selection, Subscription, SubscriptionFilter, Tags, WrittenProtection,
-    WrittenRetention,
+    Claim, Desired, DesiredState, GroupState, Known, Listing, LogGroup, Obstacle, Ownership,
+    Selection, Subscription, SubscriptionFilter, Tags, WrittenProtection, WrittenRetention,
 };
 
 use super::conflicts::{Selected, claim};
@@ -41,6 +40,8 @@ pub(super) struct Observed {
     pub(super) filters: Vec<SubscriptionFilter>,
     /// What keeps our filter off it, as far as that is known.
     obstacle: Option<Obstacle>,
+    /// What AWS said when it did not show filters for the class.
+    class_rejected: Option<String>,
     /// The policy's own retention, if the group has that.
     written: Option<WrittenRetention>,
     /// The policy's own deletion protection, if the group has that.
@@ -97,7 +98,7 @@ impl Discovery {
             let selected = inventory.tag_index.judge(&intent.selection, group);
             let held = held.contains(&group.name);
             if held || selected != Some(false) {
-                let filters = if ships && group.class == LogGroupClass::Standard {
+                let filters = if ships && group.class.may_have_filters() {
                     let known = basis.filters_of(group);
                     known.map_or(Filters::Unread(basis.began), |(filters, asked_at)| {
                         Filters::Known(filters, asked_at)
@@ -211,6 +212,9 @@ impl Discovery {
         for (name, observed) in &mut self.groups {
             let wanted = intent.wanted.as_ref();
             let foreign = wanted.and_then(|wanted| ownership.in_the_way(&observed.filters, wanted));
+            if let Some(why) = observed.class_rejected.take() {
+                private_state.record_class_rejected(name, why);
+            }
             observed.obstacle = match foreign {
                 Some(foreign) => Some(Obstacle::NameTaken(foreign.destination_arn.clone())),
                 None => {
@@ -218,7 +222,11 @@ impl Discovery {
                 }
             };
             if observed.obstacle.is_none() {
-                observed.obstacle = private_state.denied(name).map(Obstacle::Denied);
+                let class = private_state.class_rejected(name, &observed.group.class);
+                observed.obstacle = match class {
+                    Some(why) => Some(Obstacle::Class(why.clone())),
+                    None => private_state.denied(name).map(Obstacle::Denied),
+                };
             }
             observed.written = private_state.written(&observed.group);
             observed.written_protection = private_state.written_protection(&observed.group);
@@ -408,6 +416,9 @@ impl Look {
                 };
                 match answer {
                     Ok(filters) => observed.filters = filters,
+                    Err(error) if error.rejects(&observed.group.class) => {
+                        observed.class_rejected = Some(error.to_string());
+                    }
                     // Deleted since it was listed, or of a class that has no filters after all.
                     Err(error) if matches!(error.cause, Cause::Missing | Cause::Class) => {
                         return Ok(Seen { tags, ..Seen::default() });
@@ -424,8 +435,15 @@ impl Look {
 impl Observed {
     fn new(membership: Membership, group: LogGroup) -> Self {
         let (written, written_protection) = (None, None);
-        let (filters, obstacle) = (Vec::new(), None);
-        Self { membership, group, filters, obstacle, written, written_protection }
+        Self {
+            membership,
+            group,
+            filters: Vec::new(),
+            obstacle: None,
+            class_rejected: None,
+            written,
+            written_protection,
+        }
     }
 
     /// How the group stands towards a policy.

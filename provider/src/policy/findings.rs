@@ -48,6 +48,11 @@ impl Failure {
         }
     }
 
+    /// Whether the group does not get our filter for its class, which is no error.
+    pub(super) fn is_of_class(&self) -> bool {
+        matches!(self, Self::Call(error) if error.cause == Cause::Class)
+    }
+
     /// The key by which failures are grouped.
     pub(super) fn likeness(&self) -> Likeness<'_> {
         match self {

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use logagg_policy::{
-    Arn, Distribution, Grant, GroupState, Listing, LogGroupClass, Permission, PolicyId, Retention,
-    Subscription, SubscriptionFilter,
+    Arn, Distribution, Grant, GroupState, Listing, Permission, PolicyId, Retention, Subscription,
+    SubscriptionFilter,
 };
 use tfplugin::{Attr, Context, Diagnostic, ImportId, Stored};
 
@@ -195,16 +195,19 @@ pub(super) type Found = BTreeMap<String, (Retention, SubscriptionFilter)>;
 /// All filters of a region by their name.
 pub(super) async fn scan(reader: &Reader) -> Result<BTreeMap<String, Found>, CallError> {
     let listed = reader.log_groups(&[Listing::Prefix(String::new())]).await?;
-    let standard = listed.into_values().filter(|group| group.class == LogGroupClass::Standard);
-    let standard: Vec<_> = standard.collect();
-    let progress = &Progress::new("reading subscription filters", standard.len());
-    let answers: Vec<_> = stream::iter(standard)
+    let subscribable = listed.into_values().filter(|group| group.class.may_have_filters());
+    let subscribable: Vec<_> = subscribable.collect();
+    let progress = &Progress::new("reading subscription filters", subscribable.len());
+    let answers: Vec<_> = stream::iter(subscribable)
         .map(|group| async move {
             let answer = reader.subscription_filters(&group.name).await;
             progress.step();
             match answer {
                 Ok(filters) => Ok((group, filters)),
-                Err(error) if matches!(error.cause, Cause::Missing | Cause::Class) => {
+                Err(error)
+                    if matches!(error.cause, Cause::Missing | Cause::Class)
+                        || error.rejects(&group.class) =>
+                {
                     Ok((group, Vec::new()))
                 }
                 Err(error) => Err(error),

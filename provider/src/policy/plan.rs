@@ -321,8 +321,9 @@ impl Unknown {
     ) -> Entry {
         let mut entry = Entry::of(desired);
         let has_filter = desired.subscription.is_some();
-        let may_be_skipped =
-            self.skips && has_filter && current.subscription != desired.subscription;
+        let may_be_skipped = (self.skips || class.may_reject_filters())
+            && has_filter
+            && current.subscription != desired.subscription;
         let unsure = self.replaced && taken;
         if self.subscription || unsure || may_be_skipped || (self.written && has_filter) {
             entry.subscription = Attr::unknown();

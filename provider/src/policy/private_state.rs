@@ -44,6 +44,10 @@ pub(crate) struct PrivateState {
     full: BTreeMap<String, Vec<String>>,
     /// What AWS said of a write to a log group that the policy may not write to.
     denied: BTreeMap<String, String>,
+    /// What AWS said of a log group whose class does not take filters, where that is not known
+    /// before.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    class_rejected: BTreeMap<String, String>,
     /// What a plan found that other policies have too, by their ids: what is let go is left to them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     kept: BTreeMap<String, KeptGroups>,
@@ -330,6 +334,9 @@ impl PrivateState {
         if let Some(foreign) = foreign.filter(|foreign| foreign.is_in_the_way_of(ours)) {
             return Some(Obstacle::NameTaken(foreign.destination_arn.clone()));
         }
+        if let Some(why) = self.class_rejected(log_group, &self.class(log_group)) {
+            return Some(Obstacle::Class(why.clone()));
+        }
         match refusals {
             Refusals::Outdated => None,
             Refusals::Hold if self.full.contains_key(log_group) => Some(Obstacle::Full),
@@ -347,6 +354,16 @@ impl PrivateState {
         self.denied.insert(log_group.to_owned(), why);
     }
 
+    /// AWS rejected filters for the class of a log group, in these words.
+    pub(super) fn record_class_rejected(&mut self, log_group: &str, why: String) {
+        self.class_rejected.insert(log_group.to_owned(), why);
+    }
+
+    /// What AWS said of a log group of this class.
+    pub(super) fn class_rejected(&self, log_group: &str, class: &LogGroupClass) -> Option<&String> {
+        self.class_rejected.get(log_group).filter(|_| class.may_reject_filters())
+    }
+
     /// What AWS said when it refused a write to a log group.
     pub(super) fn denied(&self, log_group: &str) -> Option<String> {
         self.denied.get(log_group).cloned()
@@ -356,6 +373,7 @@ impl PrivateState {
     pub(super) fn forget_refusals(&mut self) {
         self.full.clear();
         self.denied.clear();
+        self.class_rejected.clear();
     }
 
     /// A full group is one until its filters change.

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use logagg_policy::{
-    GroupState, Listing, LogGroup, OnConflict, Ownership, PolicyId, Retention, SubscriptionFilter,
-    Written, WrittenProtection, WrittenRetention,
+    GroupState, Listing, LogGroup, LogGroupClass, OnConflict, Ownership, PolicyId, Retention,
+    SubscriptionFilter, Written, WrittenProtection, WrittenRetention,
 };
 use tfplugin::Context;
 
@@ -48,6 +48,8 @@ pub(super) struct GroupChange {
     pub(super) protection: PropertyWrite<bool>,
     /// The ARN of the log group, where it was listed.
     arn: String,
+    /// Its class, where that was.
+    class: LogGroupClass,
 }
 
 /// What the write of a retention or a deletion protection is to the policy.
@@ -99,6 +101,7 @@ impl GroupChange {
             retention: PropertyWrite::Own { created_ms: 0 },
             protection: PropertyWrite::Own { created_ms: 0 },
             arn: String::new(),
+            class: LogGroupClass::Standard,
         }
     }
 
@@ -108,6 +111,7 @@ impl GroupChange {
         self.retention = PropertyWrite::Own { created_ms };
         self.protection = PropertyWrite::Own { created_ms };
         self.arn.clone_from(&group.arn);
+        self.class.clone_from(&group.class);
         self
     }
 
@@ -178,7 +182,13 @@ impl Reconciler {
             reconciled.failures.push(Failure::Loop { why });
         } else if group_change.touches_subscription() {
             let outcome = self.reconcile_subscription(&group_change, &mut reconciled).await;
-            reconciled.note(outcome);
+            reconciled.note(outcome.map_err(|failure| match failure {
+                Failure::Call(mut error) if error.rejects(&group_change.class) => {
+                    error.cause = Cause::Class;
+                    Failure::Call(error)
+                }
+                failure => failure,
+            }));
         }
         let halted = match after {
             AfterFailure::Stop(on_conflict) => reconciled.barring(on_conflict).is_some(),
@@ -487,6 +497,9 @@ pub(super) fn record_reconciled(private: &mut PrivateState, reconciled: &[Reconc
                 (Cause::Full, Some(filters)) => private.record_full(&group.log_group, filters),
                 (Cause::Denied, _) => {
                     private.record_denied(&group.log_group, error.to_string());
+                }
+                (Cause::Class, _) => {
+                    private.record_class_rejected(&group.log_group, error.to_string());
                 }
                 _ => {}
             }

@@ -62,7 +62,7 @@ impl Reconciled {
             Failure::Call(error) if error.cause == Cause::Denied => {
                 on_conflict == OnConflict::Error
             }
-            Failure::Call(error) => error.cause != Cause::Full,
+            Failure::Call(error) => !matches!(error.cause, Cause::Full | Cause::Class),
             Failure::NameTaken { .. } | Failure::Loop { .. } => false,
         });
         barring.map(|failure| (self.log_group.as_str(), failure))

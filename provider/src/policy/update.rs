@@ -212,9 +212,12 @@ impl Updating<'_> {
         record_permission(&mut stored.state, permission);
         let skips = intent.desired.on_conflict == OnConflict::Skip;
         for (failure, groups) in by_reason(&reconciled) {
-            cx.report(match failure.is_conflict() && skips {
-                true => diagnostics::left_out(failure, &groups),
-                false => diagnostics::not_reconciled(failure, &groups),
+            cx.report(match failure {
+                failure if failure.is_of_class() => diagnostics::class_rejected(failure, &groups),
+                failure if failure.is_conflict() && skips => {
+                    diagnostics::left_out(failure, &groups)
+                }
+                failure => diagnostics::not_reconciled(failure, &groups),
             });
         }
         Ok(stored)
@@ -530,8 +533,10 @@ fn settle(
     }
     let mut pending = 0;
     for reconciled in reconciled.iter().filter(|reconciled| !reconciled.failures.is_empty()) {
-        let skipped =
-            on_conflict == OnConflict::Skip && reconciled.failures.iter().all(Failure::is_conflict);
+        let skips = |failure: &Failure| {
+            failure.is_of_class() || (on_conflict == OnConflict::Skip && failure.is_conflict())
+        };
+        let skipped = reconciled.failures.iter().all(skips);
         pending += i64::from(!skipped);
         let name = &reconciled.log_group;
         if !log_groups.contains_key(name) {

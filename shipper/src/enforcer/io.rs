@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use logagg_policy::LogGroupClass;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Request, Url};
 use serde_json::Value;
@@ -100,6 +101,14 @@ impl CallError {
 
     pub(super) fn is_no_time(&self) -> bool {
         matches!(self, Self::NoTime { .. })
+    }
+
+    /// Whether AWS rejected a call about filters for a class of which it does not say that it has
+    /// none. Its words for that are not known.
+    pub(super) fn rejects(&self, class: &LogGroupClass) -> bool {
+        const CODES: [&str; 3] =
+            ["InvalidOperationException", "InvalidParameterException", "ValidationException"];
+        class.may_reject_filters() && self.code().is_some_and(|code| CODES.contains(&code))
     }
 
     /// Whether a retry may succeed.

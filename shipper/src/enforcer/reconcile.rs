@@ -148,9 +148,14 @@ impl Enforcer {
         let (mut tries, mut may_be_ours) = (0, false);
         loop {
             let mut filters: Vec<SubscriptionFilter> = Vec::new();
-            if group.class == LogGroupClass::Standard {
+            if group.class.may_have_filters() {
                 logs.ready_for(write).await?;
-                filters = logs.filters(&group.name).await?;
+                filters = match logs.filters(&group.name).await {
+                    Err(error) if error.rejects(&group.class) => {
+                        return Ok(skip_class(group, &error, counts));
+                    }
+                    filters => filters?,
+                };
             }
             if may_be_ours && filters.contains(wanted) {
                 if let Some(gap_fill) = &mut gap_fill {
@@ -181,6 +186,9 @@ impl Enforcer {
                 Err(error) if error.code() == Some("LimitExceededException") => {
                     counts.skip(&group.name, &Skip::Obstacle(Obstacle::Full));
                     return Ok(false);
+                }
+                Err(error) if error.rejects(&group.class) => {
+                    return Ok(skip_class(group, &error, counts));
                 }
                 Err(error) => error,
             };
@@ -213,6 +221,12 @@ impl Enforcer {
         known.insert(key, (detection.clone(), self.io.date()));
         Ok(detection)
     }
+}
+
+/// Counts a log group whose class has no filters, which only the call showed. It is not changed.
+fn skip_class(group: &LogGroup, error: &CallError, counts: &mut Counts) -> bool {
+    counts.skip(&group.name, &Skip::Obstacle(Obstacle::Class(error.to_string())));
+    false
 }
 
 /// What a policy did to a log group.
@@ -352,7 +366,8 @@ fn warn_of_conflicts(
 
 /// Whether a policy may select a log group with this name, whatever its class and tags.
 fn may_select(policy: &Document, name: &str) -> bool {
-    [LogGroupClass::Standard, LogGroupClass::InfrequentAccess, LogGroupClass::Delivery]
+    use LogGroupClass::{Delivery, Essentials, InfrequentAccess, Standard};
+    [Standard, InfrequentAccess, Essentials, Delivery]
         .iter()
         .any(|class| policy.selection.judge(name, class, |_| None) != Some(false))
 }

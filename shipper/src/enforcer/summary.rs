@@ -166,7 +166,7 @@ impl Counts {
     pub(super) fn skip(&mut self, log_group: &str, skip: &Skip) {
         let reason = match skip {
             Skip::Loop(_) => "loop",
-            Skip::Class(_) => "class",
+            Skip::Class(_) | Skip::Obstacle(Obstacle::Class(_)) => "class",
             Skip::Obstacle(Obstacle::Full) => "full",
             Skip::Obstacle(Obstacle::NameTaken(_)) => "name_taken",
             Skip::Obstacle(Obstacle::Denied(_)) => "denied",

@@ -78,7 +78,7 @@ pub use quota::Quotas;
 pub use refusal::Refusal;
 pub use region::Region;
 pub use service::Service;
-pub use settings::InfrequentAccess;
+pub use settings::{Essentials, InfrequentAccess};
 
 use clock::Clock;
 use settings::Settings;
@@ -285,6 +285,12 @@ impl Builder {
     /// What DescribeSubscriptionFilters does for a group of class `INFREQUENT_ACCESS`.
     pub fn infrequent_access(mut self, behavior: InfrequentAccess) -> Self {
         self.settings.infrequent_access = behavior;
+        self
+    }
+
+    /// What DescribeSubscriptionFilters does for a group of class `ESSENTIALS`.
+    pub fn essentials(mut self, behavior: Essentials) -> Self {
+        self.settings.essentials = behavior;
         self
     }
 

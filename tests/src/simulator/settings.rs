@@ -14,6 +14,7 @@ pub(super) struct Settings {
     pub(super) event_delay: (Duration, Duration),
     pub(super) latency: (Duration, Duration),
     pub(super) infrequent_access: InfrequentAccess,
+    pub(super) essentials: Essentials,
     pub(super) data_points_per_page: usize,
     pub(super) speed: f64,
     pub(super) start: Option<SystemTime>,
@@ -29,6 +30,18 @@ pub enum InfrequentAccess {
     Answers,
 }
 
+/// What a log group of class `ESSENTIALS` does with subscription filters. No page says which, and none has
+/// the words of a refusal: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Essentials {
+    /// Neither are they shown nor created.
+    Refuses,
+    /// It answers that there are none, and creates none.
+    Answers,
+    /// As one of class `STANDARD`.
+    Takes,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -39,6 +52,7 @@ impl Default for Settings {
             event_delay: (Duration::ZERO, Duration::ZERO),
             latency: (Duration::ZERO, Duration::ZERO),
             infrequent_access: InfrequentAccess::Refuses,
+            essentials: Essentials::Refuses,
             data_points_per_page: 100_800,
             speed: 1.0,
             start: None,

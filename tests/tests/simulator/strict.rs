@@ -71,7 +71,7 @@ fn a_value_out_of_range_is_refused() {
             at(
                 "'RARE'",
                 "logGroupClass",
-                "satisfy enum value set: [STANDARD, INFREQUENT_ACCESS, DELIVERY]",
+                "satisfy enum value set: [STANDARD, INFREQUENT_ACCESS, DELIVERY, ESSENTIALS]",
             ),
         ),
         (

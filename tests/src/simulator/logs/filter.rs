@@ -6,7 +6,7 @@ use super::super::input::{Input, Text};
 use super::super::lambda;
 use super::super::place::Place;
 use super::super::refusal::Refusal;
-use super::super::settings::InfrequentAccess;
+use super::super::settings::{Essentials, InfrequentAccess};
 use super::super::token;
 use super::super::world::{Scope, json_body};
 use super::group::Class;
@@ -98,12 +98,16 @@ pub(super) fn describe(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8
         Some(token) => Some(token::redeem(&listing, &token, now).ok_or_else(wrong_token)?),
         None => None,
     };
-    let infrequent_access = scope.world.settings.infrequent_access;
+    let (infrequent_access, essentials) =
+        (scope.world.settings.infrequent_access, scope.world.settings.essentials);
     let groups = &scope.here().logs.groups;
     let group = groups.get(&group_name).ok_or_else(no_such_group)?;
-    match (group.class, infrequent_access) {
-        (Class::Standard, _) | (Class::InfrequentAccess, InfrequentAccess::Answers) => {}
-        _ => return Err(only_standard()),
+    match group.class {
+        Class::Standard => {}
+        Class::InfrequentAccess if infrequent_access == InfrequentAccess::Answers => {}
+        Class::Essentials if essentials == Essentials::Refuses => return Err(not_of_essentials()),
+        Class::Essentials => {}
+        Class::InfrequentAccess | Class::Delivery => return Err(only_standard()),
     }
     let mut matching = group.filters.values().filter(|filter| {
         filter.name.starts_with(&prefix) && after.as_ref().is_none_or(|after| filter.name > *after)
@@ -141,9 +145,13 @@ pub(super) fn put(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>, Re
     }
 
     let limit = scope.world.settings.filters_per_group;
+    let essentials = scope.world.settings.essentials;
     let group = scope.here().logs.groups.get(&group_name).ok_or_else(no_such_group)?;
-    if group.class != Class::Standard {
-        return Err(only_standard());
+    match group.class {
+        Class::Standard => {}
+        Class::Essentials if essentials == Essentials::Takes => {}
+        Class::Essentials => return Err(not_of_essentials()),
+        Class::InfrequentAccess | Class::Delivery => return Err(only_standard()),
     }
     let before = group.filters.get(&name).cloned();
     let full = before.is_none() && group.filters.len() >= limit;
@@ -194,6 +202,11 @@ fn closed(pattern: &str) -> bool {
     ends('{', '}')
         && ends('[', ']')
         && pattern.replace("\\\"", "").matches('"').count().is_multiple_of(2)
+}
+
+fn not_of_essentials() -> Refusal {
+    let message = "This operation is not supported on the Essentials log class.";
+    Refusal::bad("InvalidOperationException", message)
 }
 
 fn only_standard() -> Refusal {

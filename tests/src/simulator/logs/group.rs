@@ -42,10 +42,12 @@ pub enum Class {
     InfrequentAccess,
     /// Keeps lines for a day, for delivery elsewhere.
     Delivery,
+    /// Cheaper, with fewer features.
+    Essentials,
 }
 
 impl Class {
-    pub(super) const NAMES: [&str; 3] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"];
+    pub(super) const NAMES: [&str; 4] = ["STANDARD", "INFREQUENT_ACCESS", "DELIVERY", "ESSENTIALS"];
 
     /// As the API writes it.
     pub fn name(self) -> &'static str {
@@ -53,7 +55,7 @@ impl Class {
     }
 
     pub(super) fn of(name: Option<&str>) -> Option<Self> {
-        let all = [Self::Standard, Self::InfrequentAccess, Self::Delivery];
+        let all = [Self::Standard, Self::InfrequentAccess, Self::Delivery, Self::Essentials];
         all.into_iter().find(|class| Some(class.name()) == name)
     }
 }
