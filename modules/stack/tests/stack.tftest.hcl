@@ -113,14 +113,6 @@ run "the_shipper_alone" {
   }
 }
 
-run "providers_of_two_accounts_are_an_error" {
-  override_resource {
-    target = logagg_policy.this
-    values = { account_id = "444455556666" }
-  }
-  expect_failures = [logagg_policy.this]
-}
-
 run "a_name_that_systems_manager_reserves_is_an_error" {
   command = plan
 
