@@ -140,15 +140,15 @@ fn drift(screen: &Screen, stage: &Stage, verified: &mut Vec<Finding>) -> anyhow:
     })?;
     screen.quote(&change_of_log_groups(&plan.stdout));
     screen.step("It shows these two log groups and nothing else", || {
+        let entry = |subscription: &str, days: u64| {
+            json!({
+                "subscription": subscription, "retention_in_days": days,
+                "deletion_protection": null,
+            })
+        };
         let expected = json!({
-            NEW_GROUP: [
-                {"subscription": "missing", "retention_in_days": 0},
-                {"subscription": "active", "retention_in_days": RETENTION},
-            ],
-            &changed: [
-                {"subscription": "active", "retention_in_days": 7},
-                {"subscription": "active", "retention_in_days": RETENTION},
-            ],
+            NEW_GROUP: [entry("missing", 0), entry("active", RETENTION)],
+            &changed: [entry("active", 7), entry("active", RETENTION)],
         });
         let shown = changed_groups(&stage.terraform.show()?)?;
         ensure!(shown == expected, "the plan should change\n{expected:#}\nbut changes\n{shown:#}");
