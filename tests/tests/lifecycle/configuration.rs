@@ -57,7 +57,7 @@ impl Mode {
     }
 }
 
-/// What becomes of retention when a policy lets a log group go.
+/// What becomes of retention and deletion protection when a policy lets a log group go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnDestroy {
     Keep,
@@ -81,6 +81,8 @@ pub(super) struct Policy {
     pub(super) function: &'static str,
     pub(super) pattern: &'static str,
     pub(super) retention: Option<(u16, Mode)>,
+    pub(super) deletion_protection: Option<bool>,
+    /// Of both.
     pub(super) on_destroy: OnDestroy,
     pub(super) grants: bool,
     pub(super) prefixes: BTreeSet<&'static str>,
@@ -132,6 +134,10 @@ impl Policy {
             value["retention_mode"] = mode.name().into();
             value["retention_on_destroy"] = self.on_destroy.name().into();
         }
+        if let Some(protection) = self.deletion_protection {
+            value["deletion_protection"] = protection.into();
+            value["deletion_protection_on_destroy"] = self.on_destroy.name().into();
+        }
         value
     }
 
@@ -162,13 +168,18 @@ impl Policy {
                 (days.to_string(), format!("{:?}", mode.name()), format!("{on_destroy:?}"))
             }
         };
+        let (protection, protection_on_destroy) = match self.deletion_protection {
+            None => ("null".to_owned(), "null".to_owned()),
+            Some(it) => (it.to_string(), format!("{:?}", self.on_destroy.name())),
+        };
         let excludes = match self.excluded.is_empty() {
             true => String::new(),
             false => format!("[{}]", strings(&mut self.excluded.iter().cloned())),
         };
         format!(
             "{{ name = {:?}, filter_name = {:?}, destination = {:?}, pattern = {:?}, days = {days}, \
-             mode = {mode}, on_destroy = {on_destroy}, grant = {}, selects = [{}], \
+             mode = {mode}, on_destroy = {on_destroy}, protection = {protection}, \
+             protection_on_destroy = {protection_on_destroy}, grant = {}, selects = [{}], \
              excludes = [{excludes}] }}",
             self.name,
             self.filter_name,
@@ -296,6 +307,8 @@ impl Block {
              \x20 destination_arn = {destination}\n  filter_pattern = {from}.pattern\n\
              \x20 retention_in_days = {from}.days\n  retention_mode = {from}.mode\n\
              \x20 retention_on_destroy = {from}.on_destroy\n  grant_invoke = {from}.grant\n\
+             \x20 deletion_protection = {from}.protection\n\
+             \x20 deletion_protection_on_destroy = {from}.protection_on_destroy\n\
              \x20 dynamic \"select\" {{\n    for_each = {from}.selects\n    content {{\n\
              \x20     name_prefixes = select.value.prefixes\n      names = select.value.names\n\
              \x20     tags = select.value.tags\n    }}\n  }}\n\

@@ -33,6 +33,9 @@ const PROTOCOL_LIFECYCLES_VARIABLE: &str = "LOGAGG_PROTOCOL_LIFECYCLES";
 const REGRESSIONS: [u64; 0] = [];
 const PROTOCOL_REGRESSIONS: [u64; 9] = [49, 84, 150, 335, 384, 702, 1237, 1398, 2104];
 
+/// Those with deletion protection beside them.
+const PROTECTING_LIFECYCLES: u64 = 8;
+
 /// Lifecycles at the same time.
 const AT_ONCE: usize = 4;
 
@@ -60,7 +63,8 @@ pub(crate) fn play_with(cli: &Cli, lifecycles: u64) {
 #[test]
 fn every_promise_holds_over_the_protocol_alone() {
     let seeds = seeds(PROTOCOL_LIFECYCLES, PROTOCOL_LIFECYCLES_VARIABLE);
-    let seeds = PROTOCOL_REGRESSIONS.into_iter().chain(seeds);
+    let protecting = run::PROTECTING..run::PROTECTING + PROTECTING_LIFECYCLES;
+    let seeds = PROTOCOL_REGRESSIONS.into_iter().chain(protecting).chain(seeds);
     play(seeds, &|aws, seed| Box::new(protocol::OverProtocol::new(aws, seed)));
 }
 

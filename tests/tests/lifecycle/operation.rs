@@ -125,6 +125,7 @@ pub(super) enum Lost {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Act {
     SetRetention(String, Option<u16>),
+    SetProtection(String, bool),
     /// A filter of theirs, under a name of their own.
     AddForeign(String),
     RemoveForeign(String),
@@ -204,6 +205,9 @@ pub(super) struct Generator {
     made: usize,
     /// Log groups that a policy had left alone, maybe, when their owners made it write.
     written_late: BTreeSet<String>,
+    /// Of the lives in which there is deletion protection: what happens to it by chance, so that all
+    /// else in a life is as it was before there was.
+    protections: Option<Rng>,
 }
 
 /// What the generator goes by beside the configuration.
@@ -221,8 +225,13 @@ fn one_of<T: Clone>(random: &mut Rng, all: &[T]) -> T {
 }
 
 impl Generator {
-    pub(super) fn new(random: Rng) -> Self {
-        Self { random, made: 0, written_late: BTreeSet::new() }
+    pub(super) fn new(random: Rng, protections: Option<Rng>) -> Self {
+        Self { random, made: 0, written_late: BTreeSet::new(), protections }
+    }
+
+    fn protection(&mut self) -> Option<bool> {
+        let random = self.protections.as_mut()?;
+        [None, Some(true), Some(true), Some(false)][random.usize(..4)]
     }
 
     fn fresh(&mut self, prefix: &str) -> String {
@@ -289,6 +298,7 @@ impl Generator {
             function: "shipper",
             pattern: one_of(&mut self.random, &PATTERNS),
             retention: self.retention(),
+            deletion_protection: self.protection(),
             on_destroy: OnDestroy::Restore,
             grants: false,
             prefixes,
@@ -466,7 +476,13 @@ impl Generator {
                 false => Act::Tag(group),
             });
         }
-        Some(match self.random.u8(..100) {
+        let chance = self.random.u8(..100);
+        if let Some(random) = self.protections.as_mut().filter(|_| chance < 40)
+            && random.bool()
+        {
+            return Some(Act::SetProtection(group, random.bool()));
+        }
+        Some(match chance {
             0..40 => {
                 let unset = self.chance(15);
                 let retention = one_of(&mut self.random, &OWNERS_RETENTIONS);
@@ -649,6 +665,7 @@ impl Generator {
             }
             4 | 5 => {
                 policy.retention = self.retention();
+                policy.deletion_protection = self.protection();
                 "retention"
             }
             6 => {
@@ -802,6 +819,7 @@ impl Generator {
         let (label, index, of) = self.instance(configuration);
         let mut policy = configuration.blocks[&label].policies[index].1.clone();
         policy.retention = None;
+        policy.deletion_protection = None;
         if self.random.bool() {
             // They have no log group in common, and a filter's name all the same.
             policy.prefixes = BTreeSet::from(["/nobody/"]);

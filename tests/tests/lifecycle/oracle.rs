@@ -27,7 +27,10 @@ pub(super) enum Promise {
     ForeignIsUntouched,
     /// Retention is set only to what a policy asks for, where its mode asks for it now.
     RetentionIsAskedFor,
-    /// Retention is restored only as it was before the policy's first write.
+    /// Deletion protection is set only to what a policy asks for.
+    ProtectionIsAskedFor,
+    /// Retention and deletion protection are restored only as they were before the policy's first
+    /// write.
     RestoresWhatWas,
     /// A shortened retention is reported.
     ShorteningIsReported,
@@ -51,18 +54,40 @@ pub(super) fn broken(promise: Promise, why: impl Into<String>) -> Violation {
     Violation { promise, why: why.into() }
 }
 
-/// What policies wrote to a log group's retention as long as one has been holding the group.
-#[derive(Clone, Debug, Default)]
-struct Tenure {
+/// What policies wrote to a log group's retention, or deletion protection, as long as one has been
+/// holding the group.
+#[derive(Clone, Debug)]
+struct Tenure<T> {
     /// What each policy found at its first write; the policy's address, until it lets go.
-    found: Vec<(Option<String>, Option<u16>)>,
-    last_written: Option<Option<u16>>,
+    found: Vec<(Option<String>, T)>,
+    last_written: Option<T>,
+}
+
+impl<T> Default for Tenure<T> {
+    fn default() -> Self {
+        Self { found: Vec::new(), last_written: None }
+    }
+}
+
+impl<T> Tenure<T> {
+    /// A policy that found this has written that.
+    fn wrote(&mut self, address: &str, was: T, is: T) {
+        if !self.found.iter().any(|(owner, _)| owner.as_deref() == Some(address)) {
+            self.found.push((Some(address.to_owned()), was));
+        }
+        self.last_written = Some(is);
+    }
+
+    fn owners(&mut self) -> impl Iterator<Item = &mut Option<String>> {
+        self.found.iter_mut().map(|(owner, _)| owner)
+    }
 }
 
 /// The oracle's record of all steps.
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
-    tenures: BTreeMap<String, Tenure>,
+    tenures: BTreeMap<String, Tenure<Option<u16>>>,
+    protections: BTreeMap<String, Tenure<bool>>,
     /// Log groups that were created meanwhile.
     created: BTreeSet<String>,
     /// Log groups and names of our filters that others removed since state was refreshed.
@@ -106,6 +131,7 @@ impl Oracle {
     /// No record of the original retention remains.
     pub(super) fn state_is_lost(&mut self) {
         self.tenures.clear();
+        self.protections.clear();
     }
 
     /// The private state of a policy is lost, so it records the retention it finds next as the
@@ -116,7 +142,7 @@ impl Oracle {
 
     /// A policy has another address.
     pub(super) fn moved(&mut self, from: &str, to: &str) {
-        for (owner, _) in self.tenures.values_mut().flat_map(|tenure| &mut tenure.found) {
+        for owner in self.owners() {
             if let Some(owner) = owner
                 && let Some(key) = owner.strip_prefix(from)
                 && (key.is_empty() || key.starts_with('['))
@@ -135,6 +161,7 @@ impl Oracle {
                 }
                 What::Created | What::Deleted => {
                     self.tenures.remove(&event.group);
+                    self.protections.remove(&event.group);
                     self.created.insert(event.group.clone());
                     self.removed.insert((event.group.clone(), String::new()));
                 }
@@ -173,6 +200,9 @@ impl Oracle {
                 (By::Provider, What::Retention { was, is }) if was != is => {
                     self.check_retention(seen, &event.group, *was, *is)
                 }
+                (By::Provider, What::Protection { was, is }) if was != is => {
+                    self.check_protection(seen, &event.group, *was, *is)
+                }
                 (By::Provider, _) => Ok(()),
             };
             first = first.and(checked);
@@ -185,22 +215,72 @@ impl Oracle {
                 policy.holds(group) || !configured.contains_key(owner) || seen.broken_off
             })
         };
+        let is_held = |group: &str| seen.state.iter().any(|policy| policy.holds(group));
         for (group, tenure) in &mut self.tenures {
-            for (owner, _) in &mut tenure.found {
-                owner.take_if(|owner| !holds(owner, group));
-            }
+            tenure.owners().for_each(|owner| drop(owner.take_if(|owner| !holds(owner, group))));
         }
-        self.tenures.retain(|group, tenure| {
-            seen.state.iter().any(|policy| policy.holds(group))
-                || tenure.found.iter().any(|(owner, _)| owner.is_some())
-        });
+        for (group, tenure) in &mut self.protections {
+            tenure.owners().for_each(|owner| drop(owner.take_if(|owner| !holds(owner, group))));
+        }
+        self.tenures
+            .retain(|group, tenure| is_held(group) || tenure.owners().any(|it| it.is_some()));
+        self.protections
+            .retain(|group, tenure| is_held(group) || tenure.owners().any(|it| it.is_some()));
         first
     }
 
     fn let_go(&mut self, of: impl Fn(&str) -> bool) {
-        for (owner, _) in self.tenures.values_mut().flat_map(|tenure| &mut tenure.found) {
+        for owner in self.owners() {
             owner.take_if(|owner| of(owner));
         }
+    }
+
+    /// The policies that remember what they found.
+    fn owners(&mut self) -> impl Iterator<Item = &mut Option<String>> {
+        let retentions = self.tenures.values_mut().flat_map(Tenure::owners);
+        retentions.chain(self.protections.values_mut().flat_map(Tenure::owners))
+    }
+
+    /// Deletion protection is set to what a policy asks for, or restored.
+    fn check_protection(
+        &mut self,
+        seen: &Seen<'_>,
+        group: &str,
+        was: bool,
+        is: bool,
+    ) -> Result<(), Violation> {
+        let policies = seen.current.policies();
+        let tenure = self.protections.entry(group.to_owned()).or_default();
+        let has_tag = seen.tagged.contains(group);
+        let asking = policies.iter().find(|(_, policy)| {
+            let chosen = policy.chooses(group, false) || policy.chooses(group, has_tag);
+            chosen && policy.deletion_protection == Some(is)
+        });
+        if let Some((address, _)) = asking {
+            tenure.wrote(address, was, is);
+            return Ok(());
+        }
+        let change = format!("{group}: protected {was} -> {is}");
+        let (last, found) = (tenure.last_written.replace(is), &tenure.found);
+        let owns =
+            |address: &String| found.iter().any(|(owner, _)| owner.as_ref() == Some(address));
+        let mut restorers =
+            seen.state_before.iter().filter(|policy| policy.holds(group) || owns(&policy.address));
+        let also_now = policies
+            .values()
+            .any(|policy| policy.on_destroy == super::configuration::OnDestroy::Restore);
+        if !restorers.any(|policy| policy.restores_protection() || also_now) {
+            let why = format!("{change}, which no policy asks for");
+            return Err(broken(Promise::ProtectionIsAskedFor, why));
+        }
+        if last != Some(was) || !found.iter().any(|(_, before)| *before == is) {
+            let why = format!(
+                "{change}, which was no policy's last write ({last:?}) or not there before one's \
+                 first ({found:?})"
+            );
+            return Err(broken(Promise::RestoresWhatWas, why));
+        }
+        Ok(())
     }
 
     fn check_retention(
@@ -224,11 +304,7 @@ impl Oracle {
         let shown = |days: Option<u16>| days.map_or("never expire".to_owned(), |it| it.to_string());
         let change = format!("{group}: {} -> {}", shown(was), shown(is));
         if let Some((address, _)) = asking {
-            let owns = |(owner, _): &(Option<String>, _)| owner.as_ref() == Some(address);
-            if !tenure.found.iter().any(owns) {
-                tenure.found.push((Some(address.clone()), was));
-            }
-            tenure.last_written = Some(is);
+            tenure.wrote(address, was, is);
             return Ok(());
         }
         let (last, found) = (tenure.last_written.replace(is), &tenure.found);
@@ -398,6 +474,12 @@ fn check_group(
     });
     if !subscribed {
         let why = format!("{name} is not shipped as {address} says: {:?}", found.filters);
+        return Err(broken(Promise::Holds, why));
+    }
+    if let Some(protection) =
+        policy.deletion_protection.filter(|it| *it != found.deletion_protection)
+    {
+        let why = format!("{name} is not protected as {address} says: {protection}");
         return Err(broken(Promise::Holds, why));
     }
     match policy.retention {

@@ -38,6 +38,9 @@ pub(super) struct Broken {
     pub(super) violation: Violation,
 }
 
+/// The seeds from which on policies set deletion protection.
+pub(super) const PROTECTING: u64 = 100_000;
+
 /// Plays a lifecycle to its end. What comes after a broken promise may be due to that.
 pub(super) fn play(seed: u64, make: &Make<'_>) -> Life {
     let mut random = Rng::with_seed(seed);
@@ -54,9 +57,15 @@ pub(super) fn play(seed: u64, make: &Make<'_>) -> Life {
         let region = aws.region(SIMULATED_ACCOUNT, REGION);
         region.add_function(logagg_e2e::simulator::Function::named(function));
     }
-    let world = World::new(&aws, groups(&mut random));
+    // In other lives nothing is protected from deletion, as when their seeds first failed.
+    let mut protections = (seed >= PROTECTING).then(|| Rng::with_seed(!seed));
+    let mut groups = groups(&mut random);
+    if let Some(random) = &mut protections {
+        groups.iter_mut().for_each(|group| group.deletion_protection = random.u8(..4) == 0);
+    }
+    let world = World::new(&aws, groups);
     world.act(&Act::Tag(format!("{TAGGED}0")), &Configuration::default());
-    let mut generator = Generator::new(random);
+    let mut generator = Generator::new(random, protections);
     let current = generator.first();
     let neighbor = seed.is_multiple_of(4).then(|| neighbor(make(&aws, seed)));
     let mut lifecycle = Lifecycle {
@@ -84,6 +93,7 @@ fn neighbor<'a>(mut driver: Box<dyn Driver + 'a>) -> Box<dyn Driver + 'a> {
         function: NEIGHBORS_FUNCTION,
         pattern: "",
         retention: None,
+        deletion_protection: None,
         on_destroy: OnDestroy::Keep,
         grants: true,
         prefixes: BTreeSet::from(["/a/", "/b/"]),

@@ -51,6 +51,11 @@ impl Stated {
         self.text("retention_on_destroy") == "restore"
     }
 
+    /// The same of deletion protection.
+    pub(super) fn restores_protection(&self) -> bool {
+        self.text("deletion_protection_on_destroy") == "restore"
+    }
+
     pub(super) fn holds(&self, group: &str) -> bool {
         self.values["log_groups"].get(group).is_some()
     }

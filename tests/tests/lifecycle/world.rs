@@ -37,6 +37,11 @@ pub(super) enum What {
         was: Option<u16>,
         is: Option<u16>,
     },
+    /// Deletion protection.
+    Protection {
+        was: bool,
+        is: bool,
+    },
     /// Where the filter shipped before.
     Filter {
         name: String,
@@ -50,6 +55,7 @@ pub(super) enum What {
 #[derive(Clone, Debug, Default)]
 struct Shadow {
     retention: Option<u16>,
+    is_protected: bool,
     filters: BTreeMap<String, String>,
 }
 
@@ -64,8 +70,11 @@ pub(super) struct World<'a> {
 impl<'a> World<'a> {
     pub(super) fn new(aws: &'a Simulator, groups: Vec<Group>) -> Self {
         let region = aws.region(SIMULATED_ACCOUNT, REGION);
-        let shadow =
-            |group: &Group| Shadow { retention: group.retention_in_days, filters: BTreeMap::new() };
+        let shadow = |group: &Group| Shadow {
+            retention: group.retention_in_days,
+            is_protected: group.deletion_protection,
+            filters: BTreeMap::new(),
+        };
         let shadows = groups.iter().map(|group| (group.name.clone(), shadow(group))).collect();
         region.add_groups(groups);
         Self { aws, region, shadows, seen: 0 }
@@ -83,7 +92,9 @@ impl<'a> World<'a> {
         if write.refused.is_some() {
             return None;
         }
-        let group = write.input.get("logGroupName")?.as_str()?.to_owned();
+        let named = |field: &str| write.input.get(field).and_then(Value::as_str);
+        let by_arn = || named("logGroupIdentifier").and_then(|arn| arn.split(':').nth(6));
+        let group = named("logGroupName").or_else(by_arn)?.to_owned();
         let text = |field: &str| write.input.get(field).and_then(Value::as_str).map(str::to_owned);
         let shadow = self.shadows.entry(group.clone()).or_default();
         let what = match write.call.operation {
@@ -93,6 +104,10 @@ impl<'a> World<'a> {
                 What::Retention { was: std::mem::replace(&mut shadow.retention, is), is }
             }
             "DeleteRetentionPolicy" => What::Retention { was: shadow.retention.take(), is: None },
+            "PutLogGroupDeletionProtection" => {
+                let is = write.input.get("deletionProtectionEnabled").and_then(Value::as_bool)?;
+                What::Protection { was: std::mem::replace(&mut shadow.is_protected, is), is }
+            }
             "PutSubscriptionFilter" => {
                 let (name, is) = (text("filterName")?, text("destinationArn")?);
                 let was = shadow.filters.insert(name.clone(), is);
@@ -151,6 +166,12 @@ impl<'a> World<'a> {
             }
             Act::SetRetention(group, None) => {
                 call("DeleteRetentionPolicy", json!({"logGroupName": group}));
+            }
+            Act::SetProtection(group, protected) => {
+                let arn = group_arn(group);
+                let input =
+                    json!({"logGroupIdentifier": arn, "deletionProtectionEnabled": protected});
+                call("PutLogGroupDeletionProtection", input);
             }
             Act::AddForeign(group) => put(group, FOREIGN),
             Act::RemoveForeign(group) => delete(group, FOREIGN),

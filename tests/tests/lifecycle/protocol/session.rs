@@ -341,6 +341,7 @@ fn configuration() -> Json {
             "DeleteSubscriptionFilter": 10000,
             "PutRetentionPolicy": 10000,
             "DeleteRetentionPolicy": 10000,
+            "PutLogGroupDeletionProtection": 10000,
         },
     })
 }
