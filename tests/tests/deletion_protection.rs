@@ -90,7 +90,7 @@ fn a_policy_without_it_neither_shows_nor_changes_it() {
     assert_eq!(writes(&scene), 1);
     // Without the argument it is left as it is.
     scene.policy(&usual);
-    scene.plan();
+    says(&scene.plan(), "Warning: Deletion protection is no longer managed");
     scene.apply_plan();
     unprotect(&scene, "/app/safe");
     scene.plan_is_empty();

@@ -123,6 +123,16 @@ pub(crate) fn restored_shorter(shortened: &Shortened) -> Diagnostic {
     .on(AttributePath::root("retention_on_destroy"))
 }
 
+/// The argument is gone from the configuration, and so is what the state says of each log group.
+pub(crate) fn protection_left_as_it_is() -> Diagnostic {
+    Diagnostic::warning(
+        "Deletion protection is no longer managed",
+        "The policy has no deletion_protection any more, so log_groups no longer shows it. The \
+         deletion protection of the log groups stays as it is. To disable it, set \
+         deletion_protection = false and apply before you remove the argument.",
+    )
+}
+
 pub(crate) fn too_many_changes(changes: usize, most: usize) -> Diagnostic {
     Diagnostic::error(
         "More changes than max_changes allows",

@@ -80,6 +80,9 @@ pub(super) async fn plan(
     match plan_update(&mut planned, &prior) {
         Ok(Some(preview)) => {
             preview.report(cx);
+            if planned.deletion_protection.is_null() && !prior.state.deletion_protection.is_null() {
+                cx.report(diagnostics::protection_left_as_it_is());
+            }
             report_gaps(cx, &planned, &prior, Some(&preview.subscribed));
             name_conflicts(&planned, &prior.private).into_iter().for_each(|it| cx.report(it));
             statement_taken(&planned, &prior).into_iter().for_each(|it| cx.report(it));
