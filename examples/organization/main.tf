@@ -107,9 +107,10 @@ module "logagg" {
 }
 
 locals {
+  pattern = "^/central/(?P<account_id>[0-9]{12})/(?P<region>[a-z0-9-]+)/(?P<source>.+)$"
   copies = [
     for name in keys(coalesce(module.logagg.log_groups, {})) :
-    merge({ name = name }, regex("^/central/(?P<account_id>[0-9]{12})/(?P<region>[a-z0-9-]+)/(?P<source>.+)$", name))
+    merge({ name = name }, regex(local.pattern, name)) if can(regex(local.pattern, name))
   ]
   # Copies of log groups that a policy of their own account forwards.
   forwarded_twice = [

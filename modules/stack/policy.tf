@@ -55,7 +55,7 @@ resource "logagg_policy" "this" {
 check "own_log_groups_can_be_destroyed" {
   assert {
     condition = local.protects ? !anytrue([
-      for function in ["shipper", "enforcer", "backfill"] :
+      for function in concat(["shipper"], var.create_enforcer ? ["enforcer"] : [], var.create_backfill ? ["backfill"] : []) :
       # A mocked provider has no document that can be read.
       try(provider::logagg::selects(logagg_policy.this[0].document, "/aws/lambda/${var.name}-${function}"), false)
     ]) : true

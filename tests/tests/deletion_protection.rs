@@ -2,7 +2,7 @@
 //! it in the simulator: no other AWS of the tests has deletion protection.
 
 use logagg_e2e::account::REGION;
-use logagg_e2e::simulator::{Group, Region, Simulator};
+use logagg_e2e::simulator::{Class, Group, Region, Simulator};
 use logagg_e2e::terraform::Terraform;
 use serde_json::json;
 
@@ -240,6 +240,7 @@ fn a_denied_log_group_is_skipped_where_the_policy_says_so_and_keeps_its_protecti
 #[test]
 fn what_is_only_known_after_apply_is_unknown_in_the_plan() {
     let scene = scene();
+    here(&scene).add_groups([Group::named("/app/delivered").class(Class::Delivery)]);
     let policy = arguments(NAME, "deletion_protection = terraform_data.it.output");
     let policy = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
     let data = |on: bool| format!("resource \"terraform_data\" \"it\" {{\n  input = {on}\n}}\n");
@@ -250,6 +251,54 @@ fn what_is_only_known_after_apply_is_unknown_in_the_plan() {
     scene.apply();
     are_protected(&scene, [false, false]);
     scene.plan_is_empty();
+}
+
+#[test]
+fn a_first_apply_whose_retention_fails_protects_nothing_either() {
+    let scene = scene();
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.deny("logs:PutRetentionPolicy");
+    scene.policy(&arguments(NAME, "retention_in_days = 30\ndeletion_protection = true"));
+    says(&scene.apply_fails(), "Error: Policy could not be applied");
+    assert_eq!(writes(&scene), 0);
+    are_protected(&scene, [false, true]);
+    assert_eq!(scene.state(), json!(null));
+}
+
+#[test]
+fn a_log_group_that_moves_to_another_policy_stays_protected() {
+    let scene = scene();
+    let policy = |address: &str, select: &str| {
+        format!(
+            "resource \"logagg_policy\" \"{address}\" {{\nname = \"{address}\"\n\
+             deletion_protection = true\n{RESTORE}\nselect {{\n  {select}\n}}\n}}\n"
+        )
+    };
+    let one = policy("one", "names = [\"/app/open\"]");
+    let all = "name_prefixes = [\"/app/\"]\n}\nexclude {\n  names = [\"/app/open\"]";
+    scene.configuration(&(one + &policy("other", all)));
+    scene.apply();
+    are_protected(&scene, [true, true]);
+    scene.configuration(&policy("other", "name_prefixes = [\"/app/\"]"));
+    scene.apply();
+    are_protected(&scene, [true, true]);
+    scene.plan_is_empty();
+}
+
+#[test]
+fn a_denied_write_to_a_log_group_that_leaves_is_an_error_even_with_skip() {
+    let scene = scene();
+    let usual = scene.usual_policy();
+    let more = format!("on_conflict = \"skip\"\ndeletion_protection = true\n{RESTORE}");
+    scene.policy(&format!("{usual}\n{more}"));
+    scene.apply();
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.deny("logs:PutLogGroupDeletionProtection");
+    scene.policy(&format!("{usual}\n{more}\nexclude {{\n  names = [\"/app/open\"]\n}}"));
+    let apply = scene.apply_fails();
+    says(&apply, "Error: 1 log group could not be changed");
+    assert!(!apply.text().contains("inconsistent"), "{apply}");
+    are_protected(&scene, [true, true]);
 }
 
 #[test]

@@ -25,10 +25,24 @@ pub(crate) struct Claims {
     gone: BTreeSet<PolicyId>,
     /// The filters that a policy has deleted: log group, name and destination.
     released: BTreeSet<[String; 3]>,
-    /// The log groups whose retention or deletion protection a policy has restored.
-    restored: BTreeSet<String>,
+    restored: Restored,
     /// What replaced policies wrote, for those that take their places.
     bequeathed: Legacy,
+}
+
+/// The log groups whose retention, and those whose deletion protection, a policy has restored, or
+/// is about to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Restored {
+    pub(crate) retentions: BTreeSet<String>,
+    pub(crate) protections: BTreeSet<String>,
+}
+
+impl Restored {
+    /// All of them.
+    pub(crate) fn log_groups(&self) -> BTreeSet<&String> {
+        self.retentions.union(&self.protections).collect()
+    }
 }
 
 /// What policies wrote to log groups that another takes over.
@@ -257,7 +271,7 @@ impl Claims {
         if found {
             return Retained::ForgettingWhatWas;
         }
-        self.restored.insert(log_group.to_owned());
+        self.restored.retentions.insert(log_group.to_owned());
         Retained::No
     }
 
@@ -282,7 +296,7 @@ impl Claims {
         if found {
             return Retained::ForgettingWhatWas;
         }
-        self.restored.insert(log_group.to_owned());
+        self.restored.protections.insert(log_group.to_owned());
         Retained::No
     }
 
@@ -301,8 +315,8 @@ impl Claims {
         &self.bequeathed
     }
 
-    /// The log groups whose retention or deletion protection a policy has restored, or is about to.
-    pub(crate) fn restored(&self) -> &BTreeSet<String> {
+    /// What a policy has restored, or is about to.
+    pub(crate) fn restored(&self) -> &Restored {
         &self.restored
     }
 
@@ -405,7 +419,7 @@ mod tests {
         assert_eq!(claims.close(id(ONE)), Legacy { retentions, ..Legacy::default() });
         assert_eq!(restore(&mut claims, "/a"), Retained::ForgettingWhatWas);
         assert_eq!(restore(&mut claims, "/b"), Retained::No);
-        assert_eq!(claims.restored(), &BTreeSet::from(["/b".to_owned()]));
+        assert_eq!(claims.restored().retentions, BTreeSet::from(["/b".to_owned()]));
     }
 
     #[test]
@@ -423,7 +437,7 @@ mod tests {
         assert_eq!(claims.close(id(ONE)), Legacy { protections, ..Legacy::default() });
         assert_eq!(restore(&mut claims, "/a", &nothing), Retained::ForgettingWhatWas);
         assert_eq!(restore(&mut claims, "/b", &nothing), Retained::No);
-        assert_eq!(claims.restored(), &BTreeSet::from(["/b".to_owned()]));
+        assert_eq!(claims.restored().protections, BTreeSet::from(["/b".to_owned()]));
         let overlap =
             Overlap { protections: BTreeSet::from(["/c".to_owned()]), ..Overlap::default() };
         let kept = KeptFor::from([(id(ONE), overlap)]);
@@ -443,7 +457,7 @@ mod tests {
         };
         assert_eq!(restore("/a", Retention::Days(7)), Retained::No);
         assert_eq!(restore("/b", Retention::Never), Retained::ForgettingWhatWas);
-        assert_eq!(claims.restored(), &BTreeSet::from(["/a".to_owned()]));
+        assert_eq!(claims.restored().retentions, BTreeSet::from(["/a".to_owned()]));
         assert_eq!(claims.close(id(ONE)), Legacy::default(), "it would change them as its own");
     }
 

@@ -43,7 +43,8 @@ mod writer;
 pub(crate) use account::Account;
 pub(crate) use accounts::{Accounts, Credentials};
 pub(crate) use claims::{
-    ClaimConflict, Claims, HandOver, Kept, KeptFor, Legacy, Origin, Overlap, Retained, SharedClaims,
+    ClaimConflict, Claims, HandOver, Kept, KeptFor, Legacy, Origin, Overlap, Restored, Retained,
+    SharedClaims,
 };
 pub(crate) use cloudtrail::Timestamp;
 pub(crate) use denial::{Denial, PolicyKind, Reason};

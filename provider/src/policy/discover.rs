@@ -17,7 +17,7 @@ use super::progress::Progress;
 use super::reconcile::GroupChange;
 use super::reconciled::Reconciled;
 use super::refresh::Basis;
-use crate::aws::{CallError, Cause, IN_FLIGHT, Legacy, Reader, Timestamp};
+use crate::aws::{CallError, Cause, IN_FLIGHT, Legacy, Reader, Restored, Timestamp};
 use crate::inventory::{self, Inventory};
 
 /// The current state: every log group that a policy selects or still holds, as AWS shows it now.
@@ -145,9 +145,9 @@ impl Discovery {
     pub(super) async fn look_again(
         &mut self,
         reader: &Reader,
-        restored: &BTreeSet<String>,
+        restored: &Restored,
     ) -> Result<(), CallError> {
-        for name in restored {
+        for name in restored.log_groups() {
             if let Some(observed) = self.groups.get_mut(name)
                 && let Some(group) = reader.settled_log_group(name).await?
             {
@@ -164,10 +164,10 @@ impl Discovery {
         &self,
         intent: &Intent,
         ownership: &Ownership,
-        restored: &BTreeSet<String>,
+        restored: &Restored,
     ) -> Shortened {
         let mut shortened = Shortened::default();
-        for name in restored {
+        for name in &restored.retentions {
             if let Some(observed) = self.groups.get(name)
                 && observed.membership == Membership::Selected
             {
@@ -451,7 +451,9 @@ impl Observed {
         let holds_ours = self.filters.iter().any(|filter| ownership.made(filter));
         let mut unread = intent.desired.current(&self.group, None);
         if self.membership == Membership::Left {
-            unread.deletion_protection = self.written_protection.map(|written| written.wrote);
+            let sets = intent.desired.deletion_protection.is_some();
+            let written = self.written_protection.filter(|_| sets);
+            unread.deletion_protection = written.map(|written| written.wrote);
         }
         let concerned = self.desired(intent, &unread).state.subscription.is_some();
         let subscription = match &intent.wanted {

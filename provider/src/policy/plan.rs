@@ -77,12 +77,12 @@ pub(super) async fn plan(
     planned.account_id = prior.state.account_id.clone();
     planned.document = planned.document();
     destination_abroad(&planned).into_iter().for_each(|error| cx.report(error));
+    if planned.deletion_protection.is_null() && !prior.state.deletion_protection.is_null() {
+        cx.report(diagnostics::protection_left_as_it_is());
+    }
     match plan_update(&mut planned, &prior) {
         Ok(Some(preview)) => {
             preview.report(cx);
-            if planned.deletion_protection.is_null() && !prior.state.deletion_protection.is_null() {
-                cx.report(diagnostics::protection_left_as_it_is());
-            }
             report_gaps(cx, &planned, &prior, Some(&preview.subscribed));
             name_conflicts(&planned, &prior.private).into_iter().for_each(|it| cx.report(it));
             statement_taken(&planned, &prior).into_iter().for_each(|it| cx.report(it));
@@ -266,7 +266,8 @@ fn plan_update(
     for (name, current) in states.iter().filter(|(name, _)| !selected.contains_key(name.as_str())) {
         preview.left(name, current, &Released::of(&intent, private, name, current));
     }
-    let unknown_skips = unknown.subscription || unsure;
+    // What AWS refused holds only for the same document.
+    let unknown_skips = unknown.subscription || unsure || planned.document.is_unknown();
     planned.log_groups = Attr::Known(log_groups);
     planned.skipped = if unknown_skips { Attr::unknown() } else { Attr::Known(skipped) };
     planned.pending = if unknown.anything() || unsure { Attr::unknown() } else { Attr::Known(0) };
@@ -337,7 +338,8 @@ impl Unknown {
         }
         let may_be_denied =
             self.skips && current.deletion_protection != desired.deletion_protection;
-        if (self.protection && class.is_changeable()) || may_be_denied {
+        // Of a class that takes none it is null only where the policy sets none.
+        if self.protection || may_be_denied {
             entry.deletion_protection = Attr::unknown();
         }
         entry

@@ -190,19 +190,19 @@ impl Reconciler {
                 failure => failure,
             }));
         }
-        let halted = match after {
+        let halts = |reconciled: &Reconciled| match after {
             AfterFailure::Stop(on_conflict) => reconciled.barring(on_conflict).is_some(),
             AfterFailure::GoOn => false,
         };
         if group_change.current.retention != group_change.desired.retention
-            && !halted
+            && !halts(&reconciled)
             && !reconciled.gone
         {
             self.reconcile_retention(&group_change, &mut reconciled).await;
         }
         if let Some(protected) = group_change.desired.deletion_protection
             && group_change.current.deletion_protection != Some(protected)
-            && !halted
+            && !halts(&reconciled)
             && !reconciled.gone
         {
             self.reconcile_protection(&group_change, protected, &mut reconciled).await;

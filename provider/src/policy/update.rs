@@ -21,7 +21,7 @@ use super::reconcile::{
 };
 use super::reconciled::Reconciled;
 use super::refresh::Basis;
-use crate::aws::{Account, CallError, Claims, Origin, Reader, SharedClaims};
+use crate::aws::{Account, CallError, Claims, Origin, Reader, Restored, SharedClaims};
 use crate::connection::Client;
 use crate::diagnostics;
 use crate::inventory::{self, Inventory};
@@ -212,6 +212,14 @@ impl Updating<'_> {
         record_permission(&mut stored.state, permission);
         let skips = intent.desired.on_conflict == OnConflict::Skip;
         for (failure, groups) in by_reason(&reconciled) {
+            let (left, groups): (Vec<&str>, Vec<&str>) =
+                groups.into_iter().partition(|name| stored.private.left.contains(*name));
+            if !left.is_empty() {
+                cx.report(diagnostics::not_reconciled(failure, &left));
+            }
+            if groups.is_empty() {
+                continue;
+            }
             cx.report(match failure {
                 failure if failure.is_of_class() => diagnostics::class_rejected(failure, &groups),
                 failure if failure.is_conflict() && skips => {
@@ -329,8 +337,12 @@ impl Planned {
     fn recheck_protections(&mut self, meanwhile: &Meanwhile) {
         for (name, change) in &mut self.groups {
             let planned = change.current.deletion_protection != change.desired.deletion_protection;
-            let is_selected = change.membership == Membership::Selected;
-            if let Some(group) = meanwhile.listed.get(name).filter(|_| planned && is_selected) {
+            let restored = meanwhile.restored.protections.contains(name);
+            let is_set = change.membership == Membership::Selected
+                && change.desired.deletion_protection.is_some();
+            if let Some(group) =
+                meanwhile.listed.get(name).filter(|_| is_set && (planned || restored))
+            {
                 change.current.deletion_protection = Some(group.is_protected);
             }
         }
@@ -369,9 +381,10 @@ impl Planned {
                     }
                 }
                 Membership::Selected
-                    if planned != change.desired.retention || meanwhile.restored.contains(name) =>
+                    if planned != change.desired.retention
+                        || meanwhile.restored.retentions.contains(name) =>
                 {
-                    let restored = meanwhile.restored.contains(name);
+                    let restored = meanwhile.restored.retentions.contains(name);
                     let whose = PrivateState::provenance_of_retention(private.written(group));
                     let desired_now = intent
                         .desired
@@ -438,8 +451,8 @@ struct Meanwhile {
     superseded: BTreeSet<String>,
     /// Those whose filter was changed.
     refiltered: BTreeSet<String>,
-    /// Those whose retention or deletion protection another policy of this run has restored.
-    restored: BTreeSet<String>,
+    /// What another policy of this run has restored.
+    restored: Restored,
 }
 
 impl Meanwhile {
@@ -469,17 +482,14 @@ impl Meanwhile {
                 }
             }
         }
-        let (superseded, refiltered, restored) = Default::default();
+        let (superseded, refiltered) = Default::default();
+        let restored = Restored::default();
         Ok(Self { gone, added, listed, asked, recreated, superseded, refiltered, restored })
     }
 
     /// Reads log groups again whose retention another policy has restored since they were listed.
-    async fn look_again(
-        &mut self,
-        reader: &Reader,
-        restored: BTreeSet<String>,
-    ) -> Result<(), CallError> {
-        for name in &restored {
+    async fn look_again(&mut self, reader: &Reader, restored: Restored) -> Result<(), CallError> {
+        for name in restored.log_groups() {
             if let Some(listed) = self.listed.get_mut(name)
                 && let Some(group) = reader.settled_log_group(name).await?
             {
@@ -536,7 +546,9 @@ fn settle(
         let skips = |failure: &Failure| {
             failure.is_of_class() || (on_conflict == OnConflict::Skip && failure.is_conflict())
         };
-        let skipped = reconciled.failures.iter().all(skips);
+        // What a log group that leaves was to lose is still there.
+        let stays = log_groups.contains_key(&reconciled.log_group);
+        let skipped = stays && reconciled.failures.iter().all(skips);
         pending += i64::from(!skipped);
         let name = &reconciled.log_group;
         if !log_groups.contains_key(name) {
