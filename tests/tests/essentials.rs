@@ -4,6 +4,7 @@ use logagg_e2e::account::REGION;
 use logagg_e2e::simulator::{Class, Essentials, Group, Region, Simulator};
 use serde_json::json;
 
+use crate::enforcer::enforcer;
 use crate::scene::{SIMULATED_ACCOUNT, Scene, entry, says};
 
 /// One log group of the class beside one of class STANDARD.
@@ -86,4 +87,22 @@ fn an_account_with_such_log_groups_alone_is_no_error() {
     assert_eq!(scene.state()["log_groups"]["/app/thrifty"]["retention_in_days"], 30);
     assert!(scene.state()["skipped"]["/app/thrifty"].is_string());
     scene.plan_is_empty();
+}
+
+/// The search for loops asks for the filters of log groups that no policy selects, too.
+#[test]
+fn one_that_the_destination_writes_to_closes_no_loop() {
+    let scene = scene(Essentials::Refuses);
+    let own = "/aws/lambda/shipper";
+    here(&scene).add_groups([Group::named(own).class(Class::Essentials)]);
+    scene.policy(&scene.usual_policy());
+    scene.apply();
+    scene.ships("/app/a", &scene.shipper());
+    scene.plan_is_empty();
+    let simulator = scene.simulator.as_ref().unwrap();
+    let document = scene.state()["document"].as_str().unwrap().parse().unwrap();
+    scene.logs.create_group("/app/later").unwrap();
+    let swept = enforcer(simulator, &[document]).invoke(&json!({"logagg": "sweep"}));
+    swept.unwrap().unwrap();
+    scene.ships("/app/later", &scene.shipper());
 }

@@ -1,7 +1,7 @@
 //! Which log groups would create a loop, because what is shipped would come back to them.
 //! [`LoopWalk`] says what has to be asked; this asks.
 
-use logagg_policy::{AccountPolicy, Answer, LoopGuard, LoopWalk, Question, Walked};
+use logagg_policy::{AccountPolicy, Answer, Listing, LoopGuard, LoopWalk, Question, Walked};
 use tfplugin::Context;
 
 use super::findings::Unseen;
@@ -196,6 +196,14 @@ impl Surroundings<'_> {
         match self.reader.subscription_filters(log_group).await {
             Ok(filters) => Ok(filters.into_iter().map(|filter| filter.destination_arn).collect()),
             Err(error) if matches!(error.cause, Cause::Class | Cause::Missing) => Ok(Vec::new()),
+            Err(error) if error.cause == Cause::Refused => {
+                let by_name = [Listing::Name(log_group.to_owned())];
+                let listed = self.reader.log_groups(&by_name).await?;
+                match listed.get(log_group) {
+                    Some(group) if error.rejects(&group.class) => Ok(Vec::new()),
+                    _ => Err(error),
+                }
+            }
             Err(error) => Err(error),
         }
     }

@@ -104,11 +104,17 @@ impl CallError {
     }
 
     /// Whether AWS rejected a call about filters for a class of which it does not say that it has
-    /// none. Its words for that are not known.
+    /// none.
     pub(super) fn rejects(&self, class: &LogGroupClass) -> bool {
+        class.may_reject_filters() && self.may_be_of_class()
+    }
+
+    /// Whether AWS may have rejected a call about filters for the class of the log group. Its words
+    /// for that are known of some classes only.
+    pub(super) fn may_be_of_class(&self) -> bool {
         const CODES: [&str; 3] =
             ["InvalidOperationException", "InvalidParameterException", "ValidationException"];
-        class.may_reject_filters() && self.code().is_some_and(|code| CODES.contains(&code))
+        self.code().is_some_and(|code| CODES.contains(&code))
     }
 
     /// Whether a retry may succeed.

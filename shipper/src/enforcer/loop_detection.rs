@@ -66,7 +66,12 @@ impl LoopDetection {
                     Answer::Unseen
                 }
                 // A log group class without subscription filters.
-                Err(error) if error.code() == Some("ValidationException") => Answer::arns([]),
+                Err(error)
+                    if error.code() == Some("ValidationException")
+                        || (of_filters(&question) && error.may_be_of_class()) =>
+                {
+                    Answer::arns([])
+                }
                 Err(error) => return Err(error),
             });
         }
@@ -103,6 +108,10 @@ impl LoopDetection {
 /// EventBridge Pipes has an error code of its own.
 fn is_missing(error: &CallError) -> bool {
     matches!(error.code(), Some("ResourceNotFoundException" | "NotFoundException"))
+}
+
+fn of_filters(question: &Question) -> bool {
+    matches!(question, Question::DestinationsOf { .. })
 }
 
 fn asked_of_few(operation: &str) -> bool {
