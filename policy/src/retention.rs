@@ -2,8 +2,11 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
-/// How long a log group keeps its events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use serde::{Deserialize, Serialize};
+
+/// How long a log group keeps its events. It is serialized in days, 0 for never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "i64", into = "i64")]
 pub enum Retention {
     /// Events never expire: the default of a new log group.
     Never,
@@ -50,6 +53,19 @@ impl Retention {
             Self::Never => 0,
             Self::Days(days) => i64::from(days),
         }
+    }
+}
+
+/// As [`Retention::reported`].
+impl From<i64> for Retention {
+    fn from(days: i64) -> Self {
+        Self::reported(i32::try_from(days).ok())
+    }
+}
+
+impl From<Retention> for i64 {
+    fn from(retention: Retention) -> Self {
+        retention.in_days()
     }
 }
 

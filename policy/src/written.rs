@@ -1,13 +1,19 @@
+use serde::{Deserialize, Serialize};
+
 use crate::{LogGroup, Retention};
 
-/// A property of a log group that a policy wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A property of a log group that a policy wrote. It is serialized with short names, since a policy
+/// keeps one for each log group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written<T> {
     /// What the group had at the policy's first write.
+    #[serde(rename = "r")]
     pub before: T,
     /// What the policy wrote last.
+    #[serde(rename = "w")]
     pub wrote: T,
     /// When the log group was created, in milliseconds: distinguishes it from a recreated one.
+    #[serde(rename = "t")]
     pub created_ms: i64,
 }
 

@@ -6,8 +6,8 @@ use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
 use logagg_policy::{
     AccountPolicy, Arn, Grant, Listing, LogGroup, LogGroupClass, LoopGuard, Obstacle, Ownership,
-    PolicyId, Provenance, Retention, Selection, SubscriptionFilter, TagFilter, WrittenProtection,
-    WrittenRetention,
+    PolicyId, Provenance, Retention, Selection, SubscriptionFilter, TagFilter, Written,
+    WrittenProtection, WrittenRetention,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,10 +52,10 @@ pub(crate) struct PrivateState {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     kept: BTreeMap<String, KeptGroups>,
     /// The retention that the policy wrote to log groups, and what was there before.
-    written: BTreeMap<String, Written<i64>>,
+    written: WrittenTo<Retention>,
     /// The same of deletion protection.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    written_protection: BTreeMap<String, Written<bool>>,
+    written_protection: WrittenTo<bool>,
     /// Names and destinations of filters of ours that may still be there, because a change of
     /// either was not finished on every group.
     former_filters: BTreeSet<(String, String)>,
@@ -128,16 +128,8 @@ struct KeptGroups {
     protections: BTreeSet<String>,
 }
 
-/// What the policy wrote to a log group: a retention in days, or a deletion protection.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Written<T> {
-    #[serde(rename = "r")]
-    before: T,
-    #[serde(rename = "w")]
-    wrote: T,
-    #[serde(rename = "t")]
-    created_ms: i64,
-}
+/// What the policy wrote to log groups, by their names.
+type WrittenTo<T> = BTreeMap<String, Written<T>>;
 
 /// A filter that is not the policy's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,36 +138,6 @@ struct Foreign {
     name: String,
     #[serde(rename = "d")]
     destination_arn: String,
-}
-
-impl Written<i64> {
-    fn of(written: WrittenRetention) -> Self {
-        Self {
-            before: written.before.in_days(),
-            wrote: written.wrote.in_days(),
-            created_ms: written.created_ms,
-        }
-    }
-
-    fn read(&self) -> WrittenRetention {
-        WrittenRetention {
-            before: retention(self.before),
-            wrote: retention(self.wrote),
-            created_ms: self.created_ms,
-        }
-    }
-}
-
-impl Written<bool> {
-    fn of(written: WrittenProtection) -> Self {
-        let WrittenProtection { before, wrote, created_ms } = written;
-        Self { before, wrote, created_ms }
-    }
-
-    fn read(&self) -> WrittenProtection {
-        let Self { before, wrote, created_ms } = *self;
-        WrittenProtection { before, wrote, created_ms }
-    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -391,37 +353,27 @@ impl PrivateState {
 
     /// The policy wrote a retention. What was there before its first write is kept as long as the
     /// group is the same.
-    pub(super) fn record_written(&mut self, log_group: &str, mut written: WrittenRetention) {
-        if let Some(first) = self.written_to(log_group, written.created_ms) {
-            written.before = first.before;
-        }
-        self.written.insert(log_group.to_owned(), Written::<i64>::of(written));
+    pub(super) fn record_written(&mut self, log_group: &str, written: WrittenRetention) {
+        record(&mut self.written, log_group, written);
+    }
+
+    /// The same of a deletion protection.
+    pub(super) fn record_written_protection(
+        &mut self,
+        log_group: &str,
+        written: WrittenProtection,
+    ) {
+        record(&mut self.written_protection, log_group, written);
     }
 
     /// Keeps in mind what another policy wrote, unless this one has written itself.
     pub(super) fn inherit(&mut self, log_group: &str, written: WrittenRetention) {
-        if self.written_to(log_group, written.created_ms).is_none() {
-            self.written.insert(log_group.to_owned(), Written::<i64>::of(written));
-        }
+        inherit(&mut self.written, log_group, written);
     }
 
-    /// The policy wrote a deletion protection, as in [`record_written`](Self::record_written).
-    pub(super) fn record_written_protection(
-        &mut self,
-        log_group: &str,
-        mut written: WrittenProtection,
-    ) {
-        if let Some(first) = self.protection_written_to(log_group, written.created_ms) {
-            written.before = first.before;
-        }
-        self.written_protection.insert(log_group.to_owned(), Written::<bool>::of(written));
-    }
-
-    /// Keeps in mind what another policy wrote, unless this one has written itself.
+    /// The same of a deletion protection.
     pub(super) fn inherit_protection(&mut self, log_group: &str, written: WrittenProtection) {
-        if self.protection_written_to(log_group, written.created_ms).is_none() {
-            self.written_protection.insert(log_group.to_owned(), Written::<bool>::of(written));
-        }
+        inherit(&mut self.written_protection, log_group, written);
     }
 
     /// Keeps in mind what other policies wrote and left to this one.
@@ -455,52 +407,46 @@ impl PrivateState {
         }
     }
 
-    fn written_to(&self, log_group: &str, created_ms: i64) -> Option<WrittenRetention> {
-        let written = self.written.get(log_group).map(Written::<i64>::read);
-        written.filter(|written| written.created_ms == created_ms)
-    }
-
-    /// What the policy wrote to a log group, if that is still there.
+    /// The retention that the policy wrote to a log group, if that is still there.
     pub(super) fn written(&self, group: &LogGroup) -> Option<WrittenRetention> {
-        let written = self.written_to(&group.name, group.created_ms);
-        written.filter(|written| written.is_on(group))
+        self.written.get(&group.name).copied().filter(|written| written.is_on(group))
     }
 
-    fn protection_written_to(&self, log_group: &str, created_ms: i64) -> Option<WrittenProtection> {
-        let written = self.written_protection.get(log_group).map(Written::<bool>::read);
-        written.filter(|written| written.created_ms == created_ms)
-    }
-
-    /// The deletion protection that the policy wrote to a log group, if that is still there.
+    /// The same of its deletion protection.
     pub(super) fn written_protection(&self, group: &LogGroup) -> Option<WrittenProtection> {
-        let written = self.protection_written_to(&group.name, group.created_ms);
-        written.filter(|written| written.is_on(group))
+        self.written_protection.get(&group.name).copied().filter(|written| written.is_on(group))
     }
 
-    /// The same according to the last listing.
-    pub(super) fn written_protection_as_listed(
-        &self,
-        log_group: &str,
-        now: bool,
-    ) -> Option<WrittenProtection> {
-        let written = self.written_protection.get(log_group).map(Written::<bool>::read)?;
-        let listed = self.seen(log_group);
-        let same = listed.is_none_or(|listed| listed.created_ms == written.created_ms);
-        (same && written.wrote == now).then_some(written)
-    }
-
-    /// The same according to the last listing, for a log group that has this retention now.
+    /// The retention that the policy wrote to a log group, according to the last listing, if the
+    /// group has that now.
     pub(super) fn written_as_listed(
         &self,
         log_group: &str,
         now: Retention,
     ) -> Option<WrittenRetention> {
-        let written = self.written.get(log_group).map(Written::<i64>::read)?;
-        let listed = self.seen(log_group);
-        let same = listed.is_none_or(|listed| {
-            listed.created_ms == written.created_ms && listed.governed_by.is_none()
-        });
-        (same && written.wrote == now).then_some(written)
+        let is_governed = self.governed_by(log_group).is_some();
+        self.as_listed(&self.written, log_group, now).filter(|_| !is_governed)
+    }
+
+    /// The same of its deletion protection.
+    pub(super) fn written_protection_as_listed(
+        &self,
+        log_group: &str,
+        now: bool,
+    ) -> Option<WrittenProtection> {
+        self.as_listed(&self.written_protection, log_group, now)
+    }
+
+    fn as_listed<T: Copy + PartialEq>(
+        &self,
+        written: &WrittenTo<T>,
+        log_group: &str,
+        now: T,
+    ) -> Option<Written<T>> {
+        let written = written.get(log_group)?;
+        let is_same =
+            self.created_ms(log_group).is_none_or(|created| created == written.created_ms);
+        (is_same && written.wrote == now).then_some(*written)
     }
 
     /// When a log group was created, as far as it was listed.
@@ -693,7 +639,7 @@ impl Listed {
     }
 
     fn retention(&self) -> Retention {
-        retention(self.retention_in_days)
+        Retention::from(self.retention_in_days)
     }
 }
 
@@ -705,8 +651,21 @@ fn patterns(filter: &TagFilter) -> BTreeMap<String, String> {
     filter.patterns().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-fn retention(days: i64) -> Retention {
-    Retention::reported(i32::try_from(days).ok())
+/// The policy has written. What was there before its first write is kept as long as the group is
+/// the same.
+fn record<T: Copy>(all: &mut WrittenTo<T>, log_group: &str, mut written: Written<T>) {
+    if let Some(first) = all.get(log_group).filter(|first| first.created_ms == written.created_ms) {
+        written.before = first.before;
+    }
+    all.insert(log_group.to_owned(), written);
+}
+
+/// Another policy has written, which counts unless this one has written itself.
+fn inherit<T>(all: &mut WrittenTo<T>, log_group: &str, written: Written<T>) {
+    let own = all.get(log_group).filter(|own| own.created_ms == written.created_ms);
+    if own.is_none() {
+        all.insert(log_group.to_owned(), written);
+    }
 }
 
 fn names(filters: &[SubscriptionFilter]) -> Vec<String> {
@@ -802,7 +761,7 @@ mod tests {
     }
 
     fn keeping(name: &str, created_ms: i64, days: i64) -> LogGroup {
-        let retention = retention(days);
+        let retention = Retention::from(days);
         LogGroup { created_ms, retention, ..group(name, LogGroupClass::Standard) }
     }
 
@@ -811,7 +770,7 @@ mod tests {
         let mut state = PrivateState::default();
         let write = |state: &mut PrivateState, created_ms, before, wrote| {
             let group = keeping("/a", created_ms, before);
-            state.record_written("/a", WrittenRetention::over(&group, retention(wrote)));
+            state.record_written("/a", WrittenRetention::over(&group, Retention::from(wrote)));
         };
         assert_eq!(before(&state, &keeping("/a", 1, 30)), None, "never written");
         write(&mut state, 1, 90, 30);
@@ -826,7 +785,8 @@ mod tests {
     #[test]
     fn another_policys_write_counts_only_if_this_one_has_not_written() {
         let mut state = PrivateState::default();
-        let written = |before| WrittenRetention::over(&keeping("/a", 1, before), retention(30));
+        let written =
+            |before| WrittenRetention::over(&keeping("/a", 1, before), Retention::from(30));
         state.inherit("/a", written(365));
         state.inherit("/a", written(7));
         assert_eq!(before(&state, &keeping("/a", 1, 30)), Some(Retention::Days(365)));
