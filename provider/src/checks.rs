@@ -102,16 +102,10 @@ pub(crate) fn retention_mode(text: &str) -> Checked {
         .map_err(|error| invalid("Invalid retention mode", sentence(&error)))
 }
 
-pub(crate) fn retention_on_destroy(text: &str) -> Checked {
+pub(crate) fn on_destroy(argument: &str, text: &str) -> Checked {
     text.parse::<OnDestroy>()
         .map(drop)
-        .map_err(|error| invalid("Invalid retention_on_destroy", sentence(&error)))
-}
-
-pub(crate) fn deletion_protection_on_destroy(text: &str) -> Checked {
-    text.parse::<OnDestroy>()
-        .map(drop)
-        .map_err(|error| invalid("Invalid deletion_protection_on_destroy", sentence(&error)))
+        .map_err(|error| invalid(&format!("Invalid {argument}"), sentence(&error)))
 }
 
 pub(crate) fn on_conflict(text: &str) -> Checked {

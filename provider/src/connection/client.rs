@@ -37,9 +37,9 @@ impl Client {
         })
     }
 
-    /// Whether the object is put off because the provider block is not known: where Terraform
-    /// allows that.
-    pub(crate) fn is_deferred(cx: &Context<Self>) -> bool {
+    /// Puts the object off if the provider block is not known. Returns whether it is put off, which
+    /// Terraform has to allow.
+    pub(crate) fn defer_if_unknown(cx: &Context<Self>) -> bool {
         matches!(cx.client(), Self::Unknown) && cx.defer(Deferral::ProviderConfigUnknown)
     }
 

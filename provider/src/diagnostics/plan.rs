@@ -18,8 +18,8 @@ pub(crate) fn announcement(
     preview: &Preview,
     present: &Present,
 ) -> Diagnostic {
-    let Preview { selected, subscribed, retained, unsubscribed, restored, skipped, .. } = preview;
-    let Preview { protected, unprotected, .. } = preview;
+    let Preview { selected, subscribed, unsubscribed, skipped, .. } = preview;
+    let Preview { retained, restored, protected, unprotected, .. } = preview;
     let mut detail =
         format!("In {region} the selection matches {}.", counted(*selected, "log group"));
     let mut section = |what: String, names: &[String]| {

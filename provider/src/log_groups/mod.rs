@@ -35,7 +35,7 @@ impl DataSource for LogGroupsData {
     }
 
     async fn read(&self, cx: &Context<Client>, config: LogGroups) -> Option<LogGroups> {
-        if Client::is_deferred(cx) {
+        if Client::defer_if_unknown(cx) {
             return None;
         }
         match read::read(cx, config).await {

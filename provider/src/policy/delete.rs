@@ -23,7 +23,7 @@ pub(super) async fn plan_destroy(
     prior: Stored<Policy, PrivateState>,
 ) -> PrivateState {
     let Stored { state, mut private } = prior;
-    Client::is_deferred(cx);
+    Client::defer_if_unknown(cx);
     private.keep_for_others(&KeptFor::new());
     private.stay();
     let (Ok(intent), Ok(states)) = (state.intent(&private), state.states()) else {

@@ -22,7 +22,7 @@ pub(super) async fn import(
     cx: &Context<Client>,
     id: ImportId,
 ) -> Vec<Stored<Policy, PrivateState>> {
-    if Client::is_deferred(cx) {
+    if Client::defer_if_unknown(cx) {
         return Vec::new();
     }
     let imported = match ImportTarget::by(id) {

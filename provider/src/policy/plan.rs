@@ -30,7 +30,7 @@ pub(super) async fn plan(
     proposal: Proposal<Policy, PrivateState>,
 ) -> Planned<Policy, PrivateState> {
     let Proposal { config, prior, proposed: mut planned, replaced } = proposal;
-    Client::is_deferred(cx);
+    Client::defer_if_unknown(cx);
     let account = Client::account_for(cx, &planned.assume_role).unwrap_or_else(|diagnostic| {
         cx.report(diagnostic);
         None

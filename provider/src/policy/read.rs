@@ -25,7 +25,7 @@ pub(super) async fn read(
     let account = match Client::account_for(cx, &prior.state.assume_role) {
         Ok(Some(account)) => account,
         Ok(None) => {
-            if !Client::is_deferred(cx) {
+            if !Client::defer_if_unknown(cx) {
                 cx.report(diagnostics::not_refreshed());
             }
             return prior;

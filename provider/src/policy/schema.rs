@@ -60,7 +60,7 @@ pub(super) fn schema() -> Schema {
                      that the policy wrote. The original retention is recorded in the state and \
                      lost with it.",
                 )
-                .check(|text: &String| checks::retention_on_destroy(text)),
+                .check(|text: &String| checks::on_destroy("retention_on_destroy", text)),
         )
         .attribute(
             "deletion_protection",
@@ -81,7 +81,7 @@ pub(super) fn schema() -> Schema {
                      that the policy wrote. The original is recorded in the state and lost with \
                      it.",
                 )
-                .check(|text: &String| checks::deletion_protection_on_destroy(text)),
+                .check(|text: &String| checks::on_destroy("deletion_protection_on_destroy", text)),
         )
         .attribute(
             "refresh",

@@ -163,7 +163,7 @@ impl Updating<'_> {
                 .map_err(not_read)?;
             let restored = claims.lock().await.restored().clone();
             meanwhile.look_again(reader, restored).await.map_err(not_read)?;
-            plan.recheck_protections(&meanwhile);
+            plan.recheck_protections(&intent, &stored.private, &meanwhile);
             plan.recheck_retentions(&intent, &stored.private, &mut meanwhile);
             let mut group_changes = plan.group_changes(&meanwhile);
             intent.guards.check(plan.selected(), group_changes.len())?;
@@ -333,17 +333,36 @@ impl Planned {
     }
 
     /// Where a deletion protection is to be written, what the log group has now is what it had
-    /// before.
-    fn recheck_protections(&mut self, meanwhile: &Meanwhile) {
+    /// before. A log group that leaves gets its original one, if that was planned and still
+    /// applies.
+    fn recheck_protections(
+        &mut self,
+        intent: &Intent,
+        private: &PrivateState,
+        meanwhile: &Meanwhile,
+    ) {
         for (name, change) in &mut self.groups {
-            let planned = change.current.deletion_protection != change.desired.deletion_protection;
-            let restored = meanwhile.restored.protections.contains(name);
-            let is_set = change.membership == Membership::Selected
-                && change.desired.deletion_protection.is_some();
-            if let Some(group) =
-                meanwhile.listed.get(name).filter(|_| is_set && (planned || restored))
-            {
-                change.current.deletion_protection = Some(group.is_protected);
+            let Some(group) = meanwhile.listed.get(name) else { continue };
+            let planned = change.current.deletion_protection;
+            match change.membership {
+                Membership::Left => {
+                    let planned = planned.unwrap_or_else(|| private.is_protected(name));
+                    let then = private.written_protection_as_listed(name, planned);
+                    let back = private.written_protection(group).filter(|_| then.is_some());
+                    if let Some(before) = intent.restored_protection(back) {
+                        change.current.deletion_protection = Some(group.is_protected);
+                        change.desired.deletion_protection = Some(before);
+                        change.protection_back = back;
+                    }
+                }
+                Membership::Selected => {
+                    let desired = change.desired.deletion_protection;
+                    let is_written =
+                        planned != desired || meanwhile.restored.protections.contains(name);
+                    if desired.is_some() && is_written {
+                        change.current.deletion_protection = Some(group.is_protected);
+                    }
+                }
             }
         }
     }
@@ -369,15 +388,6 @@ impl Planned {
                         change.current.retention = now;
                         change.desired.retention = before;
                         change.back = back;
-                    }
-                    let planned = change.current.deletion_protection;
-                    let planned = planned.unwrap_or_else(|| private.is_protected(name));
-                    let then = private.written_protection_as_listed(name, planned);
-                    let back = private.written_protection(group).filter(|_| then.is_some());
-                    if let Some(before) = intent.restored_protection(back) {
-                        change.current.deletion_protection = Some(group.is_protected);
-                        change.desired.deletion_protection = Some(before);
-                        change.protection_back = back;
                     }
                 }
                 Membership::Selected
