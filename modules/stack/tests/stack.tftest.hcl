@@ -20,7 +20,7 @@ mock_provider "logagg" {
   mock_resource "logagg_policy" {
     defaults = {
       account_id = "111122223333"
-      document   = "{}"
+      document   = "{\"version\":1,\"name\":\"logagg\",\"region\":\"eu-central-1\",\"account_id\":\"111122223333\",\"deletion_protection\":true,\"select\":[{\"name_prefixes\":[\"/aws/lambda/\"]}]}"
       log_groups = {}
       pending    = 0
       skipped    = {}
@@ -57,6 +57,28 @@ run "log_groups_of_the_functions_agree_with_the_policy" {
   assert {
     condition     = local.log_retention_in_days == logagg_policy.this[0].retention_in_days
     error_message = "The policy would change the retention of the module's own log groups."
+  }
+}
+
+run "protection_that_stays_would_stop_a_destroy_of_the_module" {
+  variables {
+    deletion_protection = true
+  }
+  expect_failures = [check.own_log_groups_can_be_destroyed]
+}
+
+run "protection_that_is_restored_does_not" {
+  variables {
+    deletion_protection            = true
+    deletion_protection_on_destroy = "restore"
+  }
+  assert {
+    condition     = strcontains(output.iam_policies.apply, "logs:PutLogGroupDeletionProtection")
+    error_message = "The IAM policy does not allow what the policy needs."
+  }
+  assert {
+    condition     = !strcontains(output.iam_policies.plan, "Put")
+    error_message = "The IAM policy to plan allows writes."
   }
 }
 
