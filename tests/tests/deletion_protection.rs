@@ -30,6 +30,11 @@ fn arguments(name: &str, more: &str) -> String {
     format!("name = \"{name}\"\n{more}\nselect {{\n  name_prefixes = [\"/app/\"]\n}}")
 }
 
+/// The same as one of several, with its address as name.
+fn resource(address: &str, more: &str) -> String {
+    format!("resource \"logagg_policy\" \"{address}\" {{\n{}\n}}\n", arguments(address, more))
+}
+
 /// Whether `/app/open` and `/app/safe` are protected.
 #[track_caller]
 fn are_protected(scene: &Scene, expected: [bool; 2]) {
@@ -40,6 +45,11 @@ fn are_protected(scene: &Scene, expected: [bool; 2]) {
 
 fn writes(scene: &Scene) -> u64 {
     scene.simulator.as_ref().unwrap().counts().of("PutLogGroupDeletionProtection")
+}
+
+fn deny(scene: &Scene, operation: &str) {
+    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
+    account.deny(&format!("logs:{operation}"));
 }
 
 fn unprotect(scene: &Scene, group: &str) {
@@ -171,10 +181,7 @@ fn a_replacement_keeps_the_protection_and_what_was_there_before() {
 #[test]
 fn a_policy_that_takes_over_learns_what_was_there_before_or_the_loss_is_reported() {
     let scene = scene();
-    let policy = |address: &str| {
-        let rest = arguments(address, &format!("deletion_protection = true\n{RESTORE}"));
-        format!("resource \"logagg_policy\" \"{address}\" {{\n{rest}\n}}\n")
-    };
+    let policy = |address| resource(address, &format!("deletion_protection = true\n{RESTORE}"));
     scene.configuration(&policy("one"));
     scene.apply();
     scene.configuration(&policy("other"));
@@ -190,9 +197,8 @@ fn a_policy_that_takes_over_learns_what_was_there_before_or_the_loss_is_reported
 #[test]
 fn policies_that_would_change_it_back_and_forth_are_an_error() {
     let scene = scene();
-    let policy = |address: &str, protection: bool| {
-        let rest = arguments(address, &format!("deletion_protection = {protection}"));
-        format!("resource \"logagg_policy\" \"{address}\" {{\n{rest}\n}}\n")
+    let policy = |address, protection: bool| {
+        resource(address, &format!("deletion_protection = {protection}"))
     };
     scene.configuration(&(policy("one", true) + &policy("other", false)));
     let plan = scene.plan_fails();
@@ -205,12 +211,7 @@ fn policies_that_would_change_it_back_and_forth_are_an_error() {
 #[test]
 fn a_denied_write_names_the_action() {
     let scene = scene();
-    scene
-        .simulator
-        .as_ref()
-        .unwrap()
-        .account(SIMULATED_ACCOUNT)
-        .deny("logs:PutLogGroupDeletionProtection");
+    deny(&scene, "PutLogGroupDeletionProtection");
     protects(&scene, "true", "");
     says(
         &scene.apply_fails(),
@@ -222,12 +223,7 @@ fn a_denied_write_names_the_action() {
 #[test]
 fn a_denied_log_group_is_skipped_where_the_policy_says_so_and_keeps_its_protection() {
     let scene = scene();
-    scene
-        .simulator
-        .as_ref()
-        .unwrap()
-        .account(SIMULATED_ACCOUNT)
-        .deny("logs:PutLogGroupDeletionProtection");
+    deny(&scene, "PutLogGroupDeletionProtection");
     let usual = scene.usual_policy();
     scene.policy(&format!("{usual}\non_conflict = \"skip\"\ndeletion_protection = true"));
     scene.apply();
@@ -241,8 +237,7 @@ fn a_denied_log_group_is_skipped_where_the_policy_says_so_and_keeps_its_protecti
 fn what_is_only_known_after_apply_is_unknown_in_the_plan() {
     let scene = scene();
     here(&scene).add_groups([Group::named("/app/delivered").class(Class::Delivery)]);
-    let policy = arguments(NAME, "deletion_protection = terraform_data.it.output");
-    let policy = format!("resource \"logagg_policy\" \"it\" {{\n{policy}\n}}\n");
+    let policy = resource("it", "deletion_protection = terraform_data.it.output");
     let data = |on: bool| format!("resource \"terraform_data\" \"it\" {{\n  input = {on}\n}}\n");
     scene.configuration(&(policy.clone() + &data(true)));
     scene.apply();
@@ -256,8 +251,7 @@ fn what_is_only_known_after_apply_is_unknown_in_the_plan() {
 #[test]
 fn a_first_apply_whose_retention_fails_protects_nothing_either() {
     let scene = scene();
-    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
-    account.deny("logs:PutRetentionPolicy");
+    deny(&scene, "PutRetentionPolicy");
     scene.policy(&arguments(NAME, "retention_in_days = 30\ndeletion_protection = true"));
     says(&scene.apply_fails(), "Error: Policy could not be applied");
     assert_eq!(writes(&scene), 0);
@@ -292,8 +286,7 @@ fn a_denied_write_to_a_log_group_that_leaves_is_an_error_even_with_skip() {
     let more = format!("on_conflict = \"skip\"\ndeletion_protection = true\n{RESTORE}");
     scene.policy(&format!("{usual}\n{more}"));
     scene.apply();
-    let account = scene.simulator.as_ref().unwrap().account(SIMULATED_ACCOUNT);
-    account.deny("logs:PutLogGroupDeletionProtection");
+    deny(&scene, "PutLogGroupDeletionProtection");
     scene.policy(&format!("{usual}\n{more}\nexclude {{\n  names = [\"/app/open\"]\n}}"));
     let apply = scene.apply_fails();
     says(&apply, "Error: 1 log group could not be changed");

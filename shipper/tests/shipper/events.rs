@@ -179,7 +179,11 @@ fn the_shippers_own_log_group_is_dropped_with_a_warning() {
     assert!(bulk.arrivals().is_empty());
 }
 
-/// A centralization rule copies the shipper's own log group under another name, beside others'.
+/// A centralization rule copies the shipper's own log group under another name, beside others'. The
+/// owner of the copy is the central account; system fields have the source.
+///
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatchLogs_Centralization.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutSubscriptionFilter.html>
 #[test]
 fn of_centralized_log_events_only_the_shippers_own_are_dropped() {
     let bulk = Bulk::start();

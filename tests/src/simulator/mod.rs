@@ -288,7 +288,7 @@ impl Builder {
         self
     }
 
-    /// What DescribeSubscriptionFilters does for a group of class `ESSENTIALS`.
+    /// What the calls about subscription filters do for a group of class `ESSENTIALS`.
     pub fn essentials(mut self, behavior: Essentials) -> Self {
         self.settings.essentials = behavior;
         self

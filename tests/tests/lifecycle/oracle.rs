@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::configuration::{CLOSED, Configuration, Policy};
+use super::configuration::{CLOSED, Configuration, OnDestroy, Policy};
 use super::state::Stated;
 use super::world::{By, ELSEWHERE, Event, What, World, is_foreign};
 
@@ -216,16 +216,8 @@ impl Oracle {
             })
         };
         let is_held = |group: &str| seen.state.iter().any(|policy| policy.holds(group));
-        for (group, tenure) in &mut self.tenures {
-            tenure.owners().for_each(|owner| drop(owner.take_if(|owner| !holds(owner, group))));
-        }
-        for (group, tenure) in &mut self.protections {
-            tenure.owners().for_each(|owner| drop(owner.take_if(|owner| !holds(owner, group))));
-        }
-        self.tenures
-            .retain(|group, tenure| is_held(group) || tenure.owners().any(|it| it.is_some()));
-        self.protections
-            .retain(|group, tenure| is_held(group) || tenure.owners().any(|it| it.is_some()));
+        let_go_of(&mut self.tenures, holds, is_held);
+        let_go_of(&mut self.protections, holds, is_held);
         first
     }
 
@@ -262,14 +254,7 @@ impl Oracle {
         }
         let change = format!("{group}: protected {was} -> {is}");
         let (last, found) = (tenure.last_written.replace(is), &tenure.found);
-        let owns =
-            |address: &String| found.iter().any(|(owner, _)| owner.as_ref() == Some(address));
-        let mut restorers =
-            seen.state_before.iter().filter(|policy| policy.holds(group) || owns(&policy.address));
-        let also_now = policies
-            .values()
-            .any(|policy| policy.on_destroy == super::configuration::OnDestroy::Restore);
-        if !restorers.any(|policy| policy.restores_protection() || also_now) {
+        if !may_be_restored(seen, group, found, Stated::restores_protection) {
             let why = format!("{change}, which no policy asks for");
             return Err(broken(Promise::ProtectionIsAskedFor, why));
         }
@@ -308,14 +293,7 @@ impl Oracle {
             return Ok(());
         }
         let (last, found) = (tenure.last_written.replace(is), &tenure.found);
-        let owns =
-            |address: &String| found.iter().any(|(owner, _)| owner.as_ref() == Some(address));
-        let mut restorers =
-            seen.state_before.iter().filter(|policy| policy.holds(group) || owns(&policy.address));
-        let also_now = policies
-            .values()
-            .any(|policy| policy.on_destroy == super::configuration::OnDestroy::Restore);
-        if !restorers.any(|policy| policy.restores() || also_now) {
+        if !may_be_restored(seen, group, found, Stated::restores) {
             let why = format!("{change}, which no policy asks for");
             return Err(broken(Promise::RetentionIsAskedFor, why));
         }
@@ -451,6 +429,33 @@ impl Oracle {
         }
         Ok(())
     }
+}
+
+/// Owners forget log groups that they no longer hold.
+fn let_go_of<T>(
+    tenures: &mut BTreeMap<String, Tenure<T>>,
+    holds: impl Fn(&str, &str) -> bool,
+    is_held: impl Fn(&str) -> bool,
+) {
+    tenures.retain(|group, tenure| {
+        tenure.owners().for_each(|owner| drop(owner.take_if(|owner| !holds(owner, group))));
+        is_held(group) || tenure.owners().any(|owner| owner.is_some())
+    });
+}
+
+/// Whether a policy that holds a log group, or has written to it, restores what was there before.
+fn may_be_restored<T>(
+    seen: &Seen<'_>,
+    group: &str,
+    found: &[(Option<String>, T)],
+    restores: impl Fn(&Stated) -> bool,
+) -> bool {
+    let owns = |address: &String| found.iter().any(|(owner, _)| owner.as_ref() == Some(address));
+    let mut restorers =
+        seen.state_before.iter().filter(|policy| policy.holds(group) || owns(&policy.address));
+    let policies = seen.current.policies();
+    let also_now = policies.values().any(|policy| policy.on_destroy == OnDestroy::Restore);
+    restorers.any(|policy| restores(policy) || also_now)
 }
 
 /// Whether a log group is in a warning of retention that gets shorter. Terraform folds those of

@@ -194,6 +194,7 @@ pub(super) fn protect(scope: &mut Scope<'_>, mut input: Input) -> Result<Vec<u8>
     };
     let group = tags::named(scope, &identifier)?;
     if group.class == Class::Delivery {
+        // No page says whether this class takes it: the inconvenient of the two.
         let message = "This operation is not supported on the Delivery log class.";
         return Err(Refusal::bad("InvalidOperationException", message));
     }
